@@ -1,0 +1,40 @@
+// Package delivery is the domain: what a delivery report is, when two reports are the same, what a
+// delivery's state and a document's push status follow from, and what a store must promise.
+//
+// # Words
+//
+// A *delivery report* is what a worker sends. A *delivery attempt* is the stored, immutable record of it.
+// A *delivery* is the obligation to bring one document to one provider; an attempt is one try. An
+// *execution id* names one attempt across everything; the same id with the same data is a *replay*, with
+// other data a *conflict*. A *lease* is a claimed delivery's time limit; a *requeue* starts a delivery anew.
+//
+// # State of a delivery
+//
+// [Standing] holds what the recorded facts of one delivery come to, since its last requeue. Its
+// [Standing.State] is, first match:
+//
+//	pending    a lease is open
+//	succeeded  the latest attempt succeeded
+//	skipped    the latest attempt was skipped
+//	exhausted  MaxTries tries are used up
+//	failed     the latest attempt failed
+//	ready      there is no attempt
+//
+// The latest attempt is the one with the greatest min(attempted at, recorded at); among equals the one
+// recorded last. So a late report of an older try never hides a newer outcome, and a worker whose clock
+// runs ahead cannot pin the state.
+//
+// # Push status of a document
+//
+// [PushStatus] is, first match (retired deliveries never count):
+//
+//	processing, review_required, failed   the document stands there, before review
+//	reviewed         no delivery was ever claimed, attempted or requeued
+//	push_pending     any delivery is pending
+//	push_failed      any is failed or exhausted
+//	push_succeeded   all are succeeded or skipped
+//	push_pending     otherwise: something is still, or again, to be delivered
+//
+// Pending comes before failed, so that whoever polls until the status leaves push_pending sees the
+// settled result. Both are pure functions of recorded facts and the present instant.
+package delivery

@@ -1,0 +1,52 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What callers can tell apart with errors.Is.
+var (
+	ErrDocumentNotFound = errors.New("document not found")
+	ErrAttemptNotFound  = errors.New("delivery attempt not found")
+)
+
+// ConflictError says that an execution id is already recorded with other delivery data.
+type ConflictError struct {
+	ExecutionID string
+	Fields      []string // those that differ, never empty
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("execution id %s is recorded with a different %s", e.ExecutionID, strings.Join(e.Fields, ", "))
+}
+
+// InvalidValueError says that a value has the right shape but makes no sense.
+type InvalidValueError struct {
+	Field string
+	Issue string // completes the sentence "<field> …"
+}
+
+func (e *InvalidValueError) Error() string { return e.Field + " " + e.Issue }
+
+// Outcome says what became of a request that the store could not finish.
+type Outcome string
+
+// The outcomes of an unavailable store.
+const (
+	NotExecuted    Outcome = "not_executed"    // certainly nothing was written
+	OutcomeUnknown Outcome = "outcome_unknown" // it may have been written; resend to learn
+)
+
+// UnavailableError says that the store cannot work now; the same request may be sent again.
+type UnavailableError struct {
+	Outcome Outcome
+	Cause   error
+}
+
+func (e *UnavailableError) Error() string {
+	return fmt.Sprintf("store unavailable (%s): %v", e.Outcome, e.Cause)
+}
+
+func (e *UnavailableError) Unwrap() error { return e.Cause }
