@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/numora/delivery/internal/delivery"
+)
+
+// Attempt implements delivery.Store.
+func (s *Store) Attempt(ctx context.Context, id string) (delivery.Attempt, error) {
+	var rows []attemptRow
+	if err := s.reader.WithContext(ctx).Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil {
+		return delivery.Attempt{}, s.translate(fmt.Errorf("read an attempt: %w", err))
+	}
+	if len(rows) == 0 {
+		return delivery.Attempt{}, delivery.ErrAttemptNotFound
+	}
+	return rows[0].attempt(), nil
+}
+
+// Attempts implements delivery.Store.
+func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (delivery.AttemptPage, error) {
+	selected := s.reader.WithContext(ctx).Where("document_id = ?", query.DocumentID)
+	for _, filter := range []struct {
+		condition string
+		value     string
+	}{
+		{"provider = ?", query.Provider},
+		{"status = ?", string(query.Status)},
+		{"execution_id = ?", query.ExecutionID},
+	} {
+		if filter.value != "" {
+			selected = selected.Where(filter.condition, filter.value)
+		}
+	}
+	if !query.Since.IsZero() {
+		selected = selected.Where("recorded_at >= ?", instant{query.Since})
+	}
+	if !query.Until.IsZero() {
+		selected = selected.Where("recorded_at < ?", instant{query.Until})
+	}
+	if query.After != nil {
+		selected = selected.Where("(recorded_at, id) < (?, ?)", instant{query.After.RecordedAt}, query.After.AttemptID)
+	}
+	// One more than asked for tells whether there is a next page.
+	var rows []attemptRow
+	if err := selected.Order("recorded_at DESC, id DESC").Limit(query.Limit + 1).Find(&rows).Error; err != nil {
+		return delivery.AttemptPage{}, s.translate(fmt.Errorf("list attempts: %w", err))
+	}
+	if len(rows) == 0 {
+		if err := s.requireDocument(ctx, query.DocumentID); err != nil {
+			return delivery.AttemptPage{}, err
+		}
+	}
+	return newAttemptPage(rows, query.Limit), nil
+}
+
+// newAttemptPage makes a page of up to limit attempts from rows, which may hold one more.
+func newAttemptPage(rows []attemptRow, limit int) delivery.AttemptPage {
+	var page delivery.AttemptPage
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1]
+		page.Next = &delivery.Position{RecordedAt: last.RecordedAt.Time, AttemptID: last.ID}
+	}
+	for _, row := range rows {
+		page.Attempts = append(page.Attempts, row.attempt())
+	}
+	return page
+}
+
+// requireDocument returns ErrDocumentNotFound when the document is not registered.
+func (s *Store) requireDocument(ctx context.Context, id string) error {
+	var found int64
+	if err := s.reader.WithContext(ctx).Model(&documentRow{}).Where("id = ?", id).Count(&found).Error; err != nil {
+		return s.translate(fmt.Errorf("find a document: %w", err))
+	}
+	if found == 0 {
+		return delivery.ErrDocumentNotFound
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// schemaVersion is the schema level this binary needs: the number of its last migration. Within a major
+// version migrations only add, so a newer schema serves too.
+const schemaVersion = 1
+
+// Migrate brings the schema up to what this binary needs. Any number of processes may call it at once.
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.engine.migrate(ctx); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	return nil
+}
+
+func migrateUp(ctx context.Context, dialect goose.Dialect, pool *sql.DB, options ...goose.ProviderOption) error {
+	folder := map[goose.Dialect]string{goose.DialectPostgres: "migrations/postgres", goose.DialectSQLite3: "migrations/sqlite"}[dialect]
+	files, err := fs.Sub(migrations, folder)
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(dialect, pool, files, append(options, goose.WithDisableGlobalRegistry(true))...)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// migrationRow is goose's own table, as far as readiness looks at it.
+type migrationRow struct {
+	VersionID int64
+	IsApplied bool
+}
+
+func (migrationRow) TableName() string { return "goose_db_version" }
+
+// checkSchema returns nil when the schema is at least at schemaVersion.
+func (s *Store) checkSchema(ctx context.Context) error {
+	db := s.reader.WithContext(ctx)
+	if !db.Migrator().HasTable(&migrationRow{}) {
+		if err := s.ping(db); err != nil {
+			return s.translate(err)
+		}
+		return fmt.Errorf("the database has no schema yet, run numora-delivery migrate")
+	}
+	var version int64
+	err := db.Model(&migrationRow{}).Where("is_applied").Select("coalesce(max(version_id), 0)").Row().Scan(&version)
+	if err != nil {
+		return s.translate(err)
+	}
+	if version < schemaVersion {
+		return fmt.Errorf("the database schema is at version %d, this binary needs %d; run numora-delivery migrate", version, schemaVersion)
+	}
+	return nil
+}
+
+func (s *Store) ping(db *gorm.DB) error {
+	var one int
+	return db.Raw("SELECT 1").Row().Scan(&one)
+}

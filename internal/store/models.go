@@ -1,0 +1,164 @@
+package store
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/numora/delivery/internal/apikey"
+	"github.com/numora/delivery/internal/delivery"
+)
+
+// The tables, each declared once. The migrations create them; a test holds the two against each other.
+
+type documentRow struct {
+	ID         string `gorm:"primaryKey"`
+	Stage      string
+	Schema     optional
+	ExternalID optional
+	Metadata   optional
+	ResultURL  optional
+	CreatedAt  instant `gorm:"autoCreateTime:false"`
+	UpdatedAt  instant `gorm:"autoUpdateTime:false"`
+}
+
+func (documentRow) TableName() string { return "documents" }
+
+type deliveryRow struct {
+	DocumentID        string `gorm:"primaryKey"`
+	Provider          string `gorm:"primaryKey"`
+	Retired           bool
+	Touched           bool
+	Tries             int
+	Settled           bool
+	LatestAttemptID   optional
+	LatestStatus      optional
+	LatestEffectiveAt instant
+	LastRecordedAt    instant
+	UpdatedAt         instant `gorm:"autoUpdateTime:false"`
+}
+
+func (deliveryRow) TableName() string { return "deliveries" }
+
+type attemptRow struct {
+	ID               string `gorm:"primaryKey"`
+	DocumentID       string
+	Provider         string
+	Status           string
+	ExecutionID      string `gorm:"uniqueIndex:delivery_attempts_execution_id_key"`
+	AttemptedAt      instant
+	ExternalRecordID optional
+	ExternalURL      optional
+	ErrorCode        optional
+	ErrorMessage     optional
+	RequestID        string
+	RecordedByKeyID  string
+	RecordedByName   string
+	RecordedAt       instant
+}
+
+func (attemptRow) TableName() string { return "delivery_attempts" }
+
+type keyRow struct {
+	ID        string `gorm:"primaryKey"`
+	Kind      string
+	Name      string
+	Hash      []byte
+	Scopes    string
+	CreatedAt instant `gorm:"autoCreateTime:false"`
+	ExpiresAt instant
+	RevokedAt instant
+}
+
+func (keyRow) TableName() string { return "api_keys" }
+
+func newDocumentRow(id string, r delivery.Registration, now instant) documentRow {
+	return documentRow{
+		ID: id, Stage: string(r.Stage), Schema: optional(r.Schema), ExternalID: optional(r.ExternalID),
+		Metadata: optional(r.Metadata), ResultURL: optional(r.ResultURL), CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+func (r documentRow) document(deliveries []delivery.Delivery) delivery.Document {
+	var metadata []byte
+	if r.Metadata != "" {
+		metadata = []byte(r.Metadata)
+	}
+	return delivery.Document{
+		ID: r.ID, Schema: string(r.Schema), Stage: delivery.Stage(r.Stage), ExternalID: string(r.ExternalID),
+		Metadata: metadata, ResultURL: string(r.ResultURL),
+		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, Deliveries: deliveries,
+	}
+}
+
+func (r deliveryRow) standing() delivery.Standing {
+	s := delivery.Standing{
+		Touched: r.Touched, Tries: r.Tries, Settled: r.Settled, LastRecordedAt: r.LastRecordedAt.Time,
+	}
+	if r.LatestAttemptID != "" {
+		s.Latest = &delivery.Latest{
+			AttemptID: string(r.LatestAttemptID), Status: delivery.Status(r.LatestStatus),
+			EffectiveAt: r.LatestEffectiveAt.Time,
+		}
+	}
+	return s
+}
+
+func (r *deliveryRow) setStanding(s delivery.Standing, now instant) {
+	r.Touched, r.Tries, r.Settled = s.Touched, s.Tries, s.Settled
+	r.LatestAttemptID, r.LatestStatus, r.LatestEffectiveAt = "", "", instant{}
+	if s.Latest != nil {
+		r.LatestAttemptID = optional(s.Latest.AttemptID)
+		r.LatestStatus = optional(s.Latest.Status)
+		r.LatestEffectiveAt = instant{s.Latest.EffectiveAt}
+	}
+	r.LastRecordedAt = instant{s.LastRecordedAt}
+	r.UpdatedAt = now
+}
+
+func newAttemptRow(a delivery.Attempt) attemptRow {
+	return attemptRow{
+		ID: a.ID, DocumentID: a.DocumentID, Provider: a.Provider, Status: string(a.Status),
+		ExecutionID: a.ExecutionID, AttemptedAt: instant{a.AttemptedAt},
+		ExternalRecordID: optional(a.ExternalRecordID), ExternalURL: optional(a.ExternalURL),
+		ErrorCode: optional(a.ErrorCode), ErrorMessage: optional(a.ErrorMessage),
+		RequestID: a.RequestID, RecordedByKeyID: a.RecordedBy.KeyID, RecordedByName: a.RecordedBy.Name,
+		RecordedAt: instant{a.RecordedAt},
+	}
+}
+
+func (r attemptRow) attempt() delivery.Attempt {
+	return delivery.Attempt{
+		ID: r.ID,
+		Report: delivery.Report{
+			DocumentID: r.DocumentID, Provider: r.Provider, Status: delivery.Status(r.Status),
+			ExecutionID: r.ExecutionID, AttemptedAt: r.AttemptedAt.Time,
+			ExternalRecordID: string(r.ExternalRecordID), ExternalURL: string(r.ExternalURL),
+			ErrorCode: string(r.ErrorCode), ErrorMessage: string(r.ErrorMessage),
+		},
+		RequestID:  r.RequestID,
+		RecordedBy: delivery.RecordedBy{KeyID: r.RecordedByKeyID, Name: r.RecordedByName},
+		RecordedAt: r.RecordedAt.Time,
+	}
+}
+
+func newKeyRow(k apikey.Key) keyRow {
+	return keyRow{
+		ID: k.ID, Kind: string(k.Kind), Name: k.Name, Hash: k.Hash[:], Scopes: apikey.JoinScopes(k.Scopes, " "),
+		CreatedAt: instant{k.CreatedAt}, ExpiresAt: instant{k.ExpiresAt}, RevokedAt: instant{k.RevokedAt},
+	}
+}
+
+func (r keyRow) key() (apikey.Key, error) {
+	if len(r.Hash) != sha256.Size {
+		return apikey.Key{}, fmt.Errorf("API key %s: stored hash has %d bytes", r.ID, len(r.Hash))
+	}
+	k := apikey.Key{
+		ID: r.ID, Kind: apikey.Kind(r.Kind), Name: r.Name, Hash: [sha256.Size]byte(r.Hash),
+		CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time, RevokedAt: r.RevokedAt.Time,
+	}
+	for scope := range strings.FieldsSeq(r.Scopes) {
+		k.Scopes = append(k.Scopes, apikey.Scope(scope))
+	}
+	return k, nil
+}

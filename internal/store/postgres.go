@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+)
+
+// postgresConnections is how many connections one replica opens at most. Recording is short: more of them
+// only wait for the same disk.
+const postgresConnections = 16
+
+var errLossyPostgres = errors.New("PostgreSQL runs with fsync=off and may lose acknowledged reports; set fsync=on, or allow it with NUMORA_ALLOW_LOSSY_DATABASE")
+
+type postgresEngine struct {
+	config *pgx.ConnConfig
+	pool   *sql.DB
+
+	fsyncOff atomic.Bool // as it was found last, by a new session or by a probe
+}
+
+func newPostgres(url string) (*postgresEngine, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		// pgx leaves passwords out of this error, but repeats the rest of the URL.
+		return nil, errors.New("the database URL is not a valid PostgreSQL URL: postgres://USER@HOST:PORT/DATABASE?OPTIONS")
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "numora-delivery"
+	}
+	return &postgresEngine{config: config}, nil
+}
+
+func (e *postgresEngine) open() (writer, reader gorm.Dialector, err error) {
+	e.pool = stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(e.prepareSession))
+	e.pool.SetMaxOpenConns(postgresConnections)
+	e.pool.SetMaxIdleConns(postgresConnections)
+	e.pool.SetConnMaxIdleTime(5 * time.Minute)
+	dialector := postgres.New(postgres.Config{Conn: e.pool})
+	return dialector, dialector, nil
+}
+
+// prepareSession settles what recording rests on in each new session: a commit is acknowledged only when
+// it is on disk, and no plan made while a table was empty scans it for ever.
+func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) error {
+	var fsync, commit string
+	if err := conn.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_commit')").Scan(&fsync, &commit); err != nil {
+		return err
+	}
+	e.fsyncOff.Store(fsync != "on")
+	settings := "SET enable_seqscan = off"
+	if commit != "on" && commit != "remote_apply" {
+		settings += "; SET synchronous_commit = on"
+	}
+	_, err := conn.Exec(ctx, settings)
+	return err
+}
+
+func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
+	var now instant
+	err := tx.Raw("SELECT clock_timestamp()").Row().Scan(&now)
+	return now, err
+}
+
+func (e *postgresEngine) checkDurable(ctx context.Context, db *gorm.DB) error {
+	var fsync string
+	if err := db.WithContext(ctx).Raw("SELECT current_setting('fsync')").Row().Scan(&fsync); err != nil {
+		return err
+	}
+	e.fsyncOff.Store(fsync != "on")
+	return e.lossy()
+}
+
+func (e *postgresEngine) lossy() error {
+	if e.fsyncOff.Load() {
+		return errLossyPostgres
+	}
+	return nil
+}
+
+func (e *postgresEngine) migrate(ctx context.Context) error {
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	// A connection of its own: the session lock must not be shared with a pool's other users.
+	pool := stdlib.OpenDB(*e.config)
+	defer func() { _ = pool.Close() }()
+	return migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
+}
+
+// transient goes by SQLSTATE, never by text: connections (08), rolled back (40), resources (53), locks not
+// had in time (55P03), an operator's or time-out's doing (57), the system's own trouble (58), a primary
+// that became a standby (25006).
+func (e *postgresEngine) transient(err error) bool {
+	var failure *pgconn.PgError
+	if errors.As(err, &failure) {
+		switch failure.Code {
+		case "55P03", "25006":
+			return true
+		}
+		for _, class := range []string{"08", "40", "53", "57", "58"} {
+			if strings.HasPrefix(failure.Code, class) {
+				return true
+			}
+		}
+		return false
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.Is(err, errLossyPostgres) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
+}
+
+func (e *postgresEngine) close() error {
+	if e.pool == nil {
+		return nil
+	}
+	if err := e.pool.Close(); err != nil {
+		return fmt.Errorf("close the PostgreSQL pool: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	modernc "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/numora/delivery/internal/delivery"
+)
+
+// sqliteReaders is how many reads may run beside the one writer.
+const sqliteReaders = 8
+
+// sqliteEngine is an embedded database in one file: one connection writes, a pool reads.
+type sqliteEngine struct {
+	path  string
+	pools []*sql.DB
+}
+
+func newSQLite(path string) (*sqliteEngine, error) {
+	if path == "" || path == ":memory:" {
+		return nil, errors.New("the database URL needs a file: sqlite:PATH")
+	}
+	return &sqliteEngine{path: path}, nil
+}
+
+// dsn names the file with the settings that durability and concurrency rest on. A transaction that will
+// write takes the write lock at once: one that begins by reading could not upgrade after another's commit.
+func (e *sqliteEngine) dsn(extra ...string) string {
+	query := url.Values{
+		"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"}, extra...),
+		"_txlock": {"immediate"},
+	}
+	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: e.path}).EscapedPath(), RawQuery: query.Encode()}
+	return file.String()
+}
+
+func (e *sqliteEngine) pool(connections int, extra ...string) (*sql.DB, error) {
+	pool, err := sql.Open("sqlite", e.dsn(extra...))
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	e.pools = append(e.pools, pool)
+	return pool, nil
+}
+
+func (e *sqliteEngine) open() (writer, reader gorm.Dialector, err error) {
+	if err := e.create(); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range []struct {
+		dialector   *gorm.Dialector
+		connections int
+		pragmas     []string
+	}{{&writer, 1, nil}, {&reader, sqliteReaders, []string{"query_only(ON)"}}} {
+		pool, err := e.pool(p.connections, p.pragmas...)
+		if err != nil {
+			return nil, nil, err
+		}
+		*p.dialector = sqlite.New(sqlite.Config{DriverName: "sqlite", Conn: pool})
+	}
+	return writer, reader, nil
+}
+
+// create makes the file and its folder, for the owner alone: it holds the hashes of the API keys.
+func (e *sqliteEngine) create() error {
+	if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(e.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// now is the process's clock: an embedded database has no other.
+func (e *sqliteEngine) now(*gorm.DB) (instant, error) {
+	return instant{delivery.NewInstant(time.Now())}, nil
+}
+
+// Durability is settled by the pragmas of dsn.
+func (e *sqliteEngine) checkDurable(context.Context, *gorm.DB) error { return nil }
+func (e *sqliteEngine) lossy() error                                 { return nil }
+
+// migrate holds a lock file meanwhile: goose itself takes no lock on SQLite.
+func (e *sqliteEngine) migrate(ctx context.Context) error {
+	lock := flock.New(e.path + ".lock")
+	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+		return fmt.Errorf("lock for migration: %w", err)
+	}
+	pool, err := e.pool(1)
+	if err == nil {
+		err = migrateUp(ctx, goose.DialectSQLite3, pool)
+	}
+	return errors.Join(err, lock.Unlock())
+}
+
+func (e *sqliteEngine) transient(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return true
+	}
+	var failure *modernc.Error
+	if !errors.As(err, &failure) {
+		return false
+	}
+	switch failure.Code() & 0xff { // the primary code
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+		sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL,
+		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
+
+func (e *sqliteEngine) close() error {
+	var errs []error
+	for _, pool := range e.pools {
+		errs = append(errs, pool.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,153 @@
+// Package store keeps documents, deliveries, attempts and API keys in SQLite or PostgreSQL. It is the only
+// place that knows GORM, and it means the same on both engines; storetest says so case by case.
+//
+// Recording takes one order of locks, whatever is recorded together: document rows are never locked,
+// deliveries are added and then locked by (document id, provider), attempts are added by execution id. So
+// replicas that record at the same time wait for each other but never deadlock. The unique index on
+// execution_id decides who was first; nothing in the code does.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/numora/delivery/internal/delivery"
+)
+
+// writeTimeout bounds a write, which goes on when the client that asked for it hangs up.
+const writeTimeout = 10 * time.Second
+
+// Options are a deployment's choices about its database.
+type Options struct {
+	// AllowLossy accepts a database that is set to lose acknowledged writes (PostgreSQL: fsync=off).
+	AllowLossy bool
+}
+
+// Store implements delivery.Store and apikey.Store.
+type Store struct {
+	engine  engine
+	options Options
+	writer  *gorm.DB
+	reader  *gorm.DB
+}
+
+// engine is what differs between the databases.
+type engine interface {
+	// open returns a pool for writes and one for reads, which may be the same.
+	open() (writer, reader gorm.Dialector, err error)
+	// now reads the time source of this database, within tx.
+	now(tx *gorm.DB) (instant, error)
+	// checkDurable asks whether a commit survives a crash of the machine, and returns an error that says
+	// what to set when it does not; lossy returns the last such answer, also of a new connection's own.
+	checkDurable(ctx context.Context, db *gorm.DB) error
+	lossy() error
+	// migrate brings the schema up to this binary's level; several may try at once.
+	migrate(ctx context.Context) error
+	// transient tells whether an error of the driver will pass by itself or by an operator's hand, so that
+	// the same request may succeed later.
+	transient(err error) bool
+	close() error
+}
+
+// newEngine chooses by the URL's scheme.
+func newEngine(url string) (engine, error) {
+	scheme, rest, ok := strings.Cut(url, ":")
+	switch {
+	case ok && scheme == "sqlite":
+		return newSQLite(rest)
+	case ok && (scheme == "postgres" || scheme == "postgresql"):
+		return newPostgres(url)
+	default:
+		// The URL itself may hold a password and is not repeated.
+		return nil, errors.New("the database URL must begin with sqlite: or postgres://")
+	}
+}
+
+// Open opens the database that url names: sqlite:PATH or postgres://…. It does not migrate, and does not
+// wait for the database to answer; Ready does.
+func Open(url string, options Options) (*Store, error) {
+	engine, err := newEngine(url)
+	if err != nil {
+		return nil, err
+	}
+	writer, reader, err := engine.open()
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	s := &Store{engine: engine, options: options}
+	if s.writer, err = gorm.Open(writer, gormConfig()); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
+	}
+	s.reader = s.writer
+	if reader != writer {
+		if s.reader, err = gorm.Open(reader, gormConfig()); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the database for reading: %w", err), engine.close())
+		}
+	}
+	return s, nil
+}
+
+func gormConfig() *gorm.Config {
+	return &gorm.Config{
+		SkipDefaultTransaction: true, // each method says where its transaction begins and ends
+		DisableAutomaticPing:   true,
+		Logger:                 logger.Discard, // errors are returned, and logged once, with their request
+	}
+}
+
+// Close closes the pools. No method may be called afterwards.
+func (s *Store) Close() error { return s.engine.close() }
+
+// write runs do in one transaction that commits durably before write returns nil. What do returns
+// otherwise comes back, the engine's errors translated, and nothing was written.
+func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	tx := s.writer.WithContext(ctx).Begin()
+	if tx.Error != nil {
+		return s.translate(tx.Error)
+	}
+	finished := false
+	defer func() {
+		if !finished {
+			tx.Rollback() // its error adds nothing: the connection is dropped when it fails
+		}
+	}()
+	if err := s.engine.lossy(); err != nil && !s.options.AllowLossy {
+		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+	}
+	if err := do(tx); err != nil {
+		return s.translate(err)
+	}
+	finished = true
+	if err := tx.Commit().Error; err != nil {
+		return &delivery.UnavailableError{Outcome: delivery.OutcomeUnknown, Cause: err}
+	}
+	return nil
+}
+
+// translate makes an *UnavailableError of an engine's error that will pass. Nothing was written then.
+func (s *Store) translate(err error) error {
+	if s.engine.transient(err) {
+		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+	}
+	return err
+}
+
+// Ready returns nil when the database answers, its schema is at least what this binary needs, and it keeps
+// what is acknowledged.
+func (s *Store) Ready(ctx context.Context) error {
+	if err := s.checkSchema(ctx); err != nil {
+		return err
+	}
+	if err := s.engine.checkDurable(ctx, s.reader.WithContext(ctx)); err != nil && !s.options.AllowLossy {
+		return s.translate(err)
+	}
+	return nil
+}

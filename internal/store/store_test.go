@@ -1,0 +1,34 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/numora/delivery/internal/store"
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// open opens and migrates the database that url names; it is closed with the test.
+func open(t *testing.T, url string) *store.Store {
+	t.Helper()
+	s, err := store.Open(url, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestConformance_SQLite(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, storetest.SQLite(t)) })
+}
+
+func TestConformance_Postgres(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, storetest.Postgres(t)) })
+}

@@ -1,0 +1,67 @@
+// Package storetest is what a store has to pass: a conformance suite of basic and concurrent cases that
+// takes a factory, and fresh databases of both engines for tests of every package.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PostgresVariable names the environment variable with the URL of a PostgreSQL whose role may create
+// databases. "make test" sets it.
+const PostgresVariable = "NUMORA_TEST_POSTGRES_URL"
+
+// Engines runs test on a fresh, empty database of each engine, given by its URL.
+func Engines(t *testing.T, test func(t *testing.T, databaseURL string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
+}
+
+// SQLite returns the URL of a file that does not exist yet; it goes with the test.
+func SQLite(t testing.TB) string {
+	return "sqlite:" + filepath.Join(t.TempDir(), "numora.db")
+}
+
+// Postgres returns the URL of a new database, which is dropped with the test. Without a server the test
+// fails: what is not tested on PostgreSQL is not tested.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv(PostgresVariable)
+	if server == "" {
+		t.Fatalf("%s is not set; run the tests with \"make test\", which brings a PostgreSQL", PostgresVariable)
+	}
+	name := "test_" + strings.ToLower(rand.Text())
+	administer(t, server, "CREATE DATABASE "+name)
+	t.Cleanup(func() { administer(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
+	database, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	database.Path = "/" + name
+	return database.String()
+}
+
+// administer runs one statement on the server that serverURL names.
+func administer(t testing.TB, serverURL, statement string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, serverURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Exec(ctx, statement)
+	if err != nil {
+		t.Error(err)
+	}
+	if err := conn.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
