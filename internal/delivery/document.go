@@ -51,6 +51,9 @@ type Document struct {
 	CreatedAt  time.Time
 	UpdatedAt  time.Time  // when the registration last changed
 	Deliveries []Delivery // by provider, retired ones left out
+
+	// AsOf is the instant for which Status and the deliveries' states are told.
+	AsOf time.Time
 }
 
 // Delivery is the obligation to bring one document to one provider.
@@ -62,13 +65,13 @@ type Delivery struct {
 	UpdatedAt   time.Time
 }
 
-// Status is the document's public status at now.
-func (d Document) Status(now time.Time) DocumentStatus {
+// Status is the document's public status.
+func (d Document) Status() DocumentStatus {
 	standings := make([]Standing, len(d.Deliveries))
 	for i, delivery := range d.Deliveries {
 		standings[i] = delivery.Standing
 	}
-	return PushStatus(d.Stage, standings, now)
+	return PushStatus(d.Stage, standings, d.AsOf)
 }
 
 // PushStatus is the public status at now of a document in stage with these deliveries, none of them

@@ -72,28 +72,24 @@ func (s *Service) Attempts(ctx context.Context, query AttemptQuery) (AttemptPage
 	return s.store.Attempts(ctx, query)
 }
 
-// Document returns a document and its public status at this instant, or ErrDocumentNotFound.
-func (s *Service) Document(ctx context.Context, id string) (Document, DocumentStatus, error) {
+// Document returns a document as of now, or ErrDocumentNotFound.
+func (s *Service) Document(ctx context.Context, id string) (Document, error) {
 	document, err := s.store.Document(ctx, id)
-	if err != nil {
-		return Document{}, "", err
-	}
-	return document, document.Status(s.now()), nil
+	document.AsOf = s.now()
+	return document, err
 }
 
 // PutDocument registers a document or replaces its registration; created tells which. A provider that the
 // settings do not name, when they name any, is an *InvalidValueError.
-func (s *Service) PutDocument(ctx context.Context, id string, registration Registration) (document Document, status DocumentStatus, created bool, err error) {
+func (s *Service) PutDocument(ctx context.Context, id string, registration Registration) (document Document, created bool, err error) {
 	if len(s.settings.Providers) > 0 {
 		for _, provider := range registration.Providers {
 			if !slices.Contains(s.settings.Providers, provider) {
-				return Document{}, "", false, &InvalidValueError{Field: "providers", Issue: "may only name providers that the server's settings name"}
+				return Document{}, false, &InvalidValueError{Field: "providers", Issue: "may only name providers that the server's settings name"}
 			}
 		}
 	}
 	document, created, err = s.store.PutDocument(ctx, id, registration, s.settings.Providers)
-	if err != nil {
-		return Document{}, "", false, err
-	}
-	return document, document.Status(s.now()), created, nil
+	document.AsOf = s.now()
+	return document, created, err
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/numora/delivery/internal/app"
+	"github.com/numora/delivery/internal/config"
+)
+
+type commands struct {
+	Serve       serve       `cmd:"" help:"Run the server."`
+	Migrate     migrate     `cmd:"" help:"Bring the database schema up to date."`
+	Keys        keys        `cmd:"" help:"Make, list and revoke API keys."`
+	Healthcheck healthcheck `cmd:"" help:"Exit 0 when the server is ready, else 1."`
+	Version     version     `cmd:"" help:"Print the version."`
+}
+
+type serve struct{ config.Serve }
+
+func (c *serve) Run(ctx context.Context) error {
+	return app.Serve(ctx, c.Serve, os.Stdout, os.Stderr)
+}
+
+type migrate struct{ config.Database }
+
+func (c *migrate) Run(ctx context.Context) error { return app.Migrate(ctx, c.Database) }
+
+type keys struct {
+	Create createKey `cmd:"" help:"Make a key and print it; it is shown this once."`
+	List   listKeys  `cmd:"" help:"List all keys."`
+	Revoke revokeKey `cmd:"" help:"Revoke a key; no server accepts it from then on."`
+}
+
+type createKey struct {
+	config.Database
+	Name      string        `required:"" help:"Who will use it; stands with every attempt it records."`
+	Scopes    []string      `required:"" placeholder:"SCOPE,..." help:"What it may do: delivery:write, delivery:read, documents:read, documents:write."`
+	ExpiresIn time.Duration `placeholder:"DURATION" help:"How long it may be used, such as 2160h; without it, for ever."`
+	Test      bool          `help:"Make a key that says of itself that it is for tests (sk_test_...)."`
+}
+
+func (c *createKey) Run(ctx context.Context) error {
+	wanted := app.NewKey{Name: c.Name, Scopes: c.Scopes, ExpiresIn: c.ExpiresIn, Test: c.Test}
+	return app.CreateKey(ctx, c.Database, wanted, os.Stdout)
+}
+
+type listKeys struct {
+	config.Database
+	JSON bool `help:"Print JSON."`
+}
+
+func (c *listKeys) Run(ctx context.Context) error {
+	return app.ListKeys(ctx, c.Database, c.JSON, os.Stdout)
+}
+
+type revokeKey struct {
+	config.Database
+	ID string `arg:"" help:"The key's id: the part between the second and the third underscore."`
+}
+
+func (c *revokeKey) Run(ctx context.Context) error { return app.RevokeKey(ctx, c.Database, c.ID) }
+
+type healthcheck struct {
+	Listen string `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the server listens (default ${default})."`
+}
+
+func (c *healthcheck) Run(ctx context.Context) error { return app.Healthcheck(ctx, c.Listen) }
+
+type version struct{}
+
+func (version) Run() error {
+	build := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		build = info.Main.Version
+	}
+	_, err := fmt.Println("numora-delivery", build)
+	return err
+}

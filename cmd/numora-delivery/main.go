@@ -1,0 +1,40 @@
+// Command numora-delivery takes delivery reports and answers what was delivered.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/numora/delivery/internal/config"
+)
+
+func main() { os.Exit(run()) }
+
+// run returns the exit code: 2 when the command line or the settings are wrong, 1 when the work failed.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	parser := kong.Must(&commands{}, kong.Name("numora-delivery"), kong.UsageOnError(),
+		kong.Description("Takes delivery reports, keeps them as audit history, and answers what was delivered."))
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "numora-delivery:", err)
+		return 2
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "numora-delivery:", err)
+		if settings := (*config.Error)(nil); errors.As(err, &settings) {
+			return 2
+		}
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"github.com/oapi-codegen/runtime"
+
+	"github.com/numora/delivery/gen/deliveryapi"
+)
+
+// maxBodyBytes is how large a request's body may be.
+const maxBodyBytes = 64 << 10
+
+// bodyKey is where validate leaves the *jsonBody for validatedBinder.
+const bodyKey = "numora.body"
+
+// readBody reads a JSON body, after it made sure by the headers that it is one.
+func readBody(request *http.Request) ([]byte, error) {
+	if !isPlainJSON(request.Header) {
+		return nil, errUnsupportedMediaType
+	}
+	if request.ContentLength > maxBodyBytes {
+		return nil, errPayloadTooLarge
+	}
+	data, err := io.ReadAll(io.LimitReader(request.Body, maxBodyBytes+1))
+	if err != nil {
+		return nil, errBodyIncomplete
+	}
+	if len(data) > maxBodyBytes {
+		return nil, errPayloadTooLarge
+	}
+	return data, nil
+}
+
+// isPlainJSON tells whether the headers announce JSON in UTF-8, not encoded any further.
+func isPlainJSON(header http.Header) bool {
+	types := header.Values(echo.HeaderContentType)
+	if len(types) != 1 || len(header.Values(echo.HeaderContentEncoding)) > 0 {
+		return false
+	}
+	mediaType, parameters, err := mime.ParseMediaType(types[0])
+	if err != nil || mediaType != echo.MIMEApplicationJSON {
+		return false
+	}
+	charset, given := parameters["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+// validatedBinder hands the generated code the very value that was validated, so that no second decoder
+// with other ideas about names or duplicates comes between contract and handler.
+type validatedBinder struct{}
+
+func (validatedBinder) Bind(target any, c echo.Context) error {
+	body := c.Get(bodyKey).(*jsonBody)
+	if err := runtime.BindJSONValue(body.value, target); err != nil {
+		return err
+	}
+	// Metadata is kept as it came; the decoded value has lost the spelling of its numbers.
+	if registration, ok := target.(*deliveryapi.DocumentRegistration); ok {
+		registration.Metadata = body.members["metadata"]
+	}
+	return nil
+}

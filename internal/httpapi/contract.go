@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/labstack/echo/v4"
+
+	"github.com/numora/delivery/internal/apikey"
+)
+
+// operation is what the server needs of one operation of the contract, prepared once.
+type operation struct {
+	id         string
+	scope      apikey.Scope // empty when no key is needed
+	parameters []*openapi3.Parameter
+	query      []string         // names of the query parameters
+	body       *openapi3.Schema // nil when the operation takes none
+}
+
+// newOperations prepares the contract's operations, by operationId. An operation that demands a key must
+// name a scope that keys can have, and the other way round.
+func newOperations(contract *openapi3.T) (map[string]*operation, error) {
+	operations := make(map[string]*operation)
+	for path, item := range contract.Paths.Map() {
+		for method, declared := range item.Operations() {
+			o := &operation{id: declared.OperationID}
+			name, _ := declared.Extensions["x-required-scope"].(string)
+			o.scope = apikey.Scope(name)
+			open := declared.Security != nil && len(*declared.Security) == 0
+			if open != (name == "") || !open && !slices.Contains(apikey.Scopes(), o.scope) {
+				return nil, fmt.Errorf("contract: %s %s: security and x-required-scope %q do not fit", method, path, name)
+			}
+			for _, parameter := range slices.Concat(item.Parameters, declared.Parameters) {
+				o.parameters = append(o.parameters, parameter.Value)
+				if parameter.Value.In == openapi3.ParameterInQuery {
+					o.query = append(o.query, parameter.Value.Name)
+				}
+			}
+			if declared.RequestBody != nil {
+				o.body = declared.RequestBody.Value.Content.Get(echo.MIMEApplicationJSON).Schema.Value
+			}
+			operations[o.id] = o
+		}
+	}
+	return operations, nil
+}
+
+// validate holds a request against the contract. Its body, if the operation takes one, is decoded once and
+// strictly; the value that was validated is the one that is bound, see validatedBinder.
+func (o *operation) validate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if o.body == nil {
+			if err := o.validateParameters(c); err != nil {
+				return err
+			}
+			return next(c)
+		}
+		data, err := readBody(c.Request())
+		if err != nil {
+			return err
+		}
+		if err := o.validateParameters(c); err != nil {
+			return err
+		}
+		body, err := decodeStrict(data)
+		if err != nil {
+			return err
+		}
+		if err := o.body.VisitJSON(body.value, validationOptions...); err != nil {
+			return explainBody(err)
+		}
+		c.Set(bodyKey, body)
+		return next(c)
+	}
+}
+
+// validationOptions make kin-openapi find every problem of a body, and check instants as instants: its own
+// date-time is a pattern that lets the 30th of February through.
+var validationOptions = []openapi3.SchemaValidationOption{
+	openapi3.MultiErrors(),
+	openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(text string) error {
+		var t time.Time
+		return t.UnmarshalText([]byte(text)) // strict RFC 3339
+	})),
+}
+
+var parameterOptions = &openapi3filter.Options{SchemaValidationOptions: validationOptions}
+
+// validateParameters holds path, query and header against the contract, and puts its defaults in place.
+func (o *operation) validateParameters(c echo.Context) error {
+	request := c.Request()
+	query, err := url.ParseQuery(request.URL.RawQuery)
+	if err != nil {
+		return errInvalidPayload(detail{"", "the query is not well formed"})
+	}
+	for name, values := range query {
+		if !slices.Contains(o.query, name) {
+			return errInvalidPayload(detail{name, "is not a query parameter of this operation"})
+		}
+		if len(values) > 1 {
+			return errInvalidPayload(detail{name, "is given more than once"})
+		}
+	}
+	path, err := pathParameters(c)
+	if err != nil {
+		return err
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request: request, PathParams: path, QueryParams: query, Options: parameterOptions,
+	}
+	for _, parameter := range o.parameters {
+		if err := openapi3filter.ValidateParameter(context.Background(), input, parameter); err != nil {
+			return explainParameter(parameter, err)
+		}
+	}
+	return nil
+}
+
+// pathParameters returns the path's parameters unescaped, as the generated code binds them. echo hands
+// them out as they came when the path has escapes that matter.
+func pathParameters(c echo.Context) (map[string]string, error) {
+	values := make(map[string]string)
+	for _, name := range c.ParamNames() {
+		value := c.Param(name)
+		if c.Request().URL.RawPath != "" {
+			unescaped, err := url.PathUnescape(value)
+			if err != nil {
+				return nil, errInvalidPayload(detail{name, "is not well escaped"})
+			}
+			value = unescaped
+		}
+		values[name] = value
+	}
+	return values, nil
+}

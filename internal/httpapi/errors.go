@@ -1,0 +1,225 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/numora/delivery/gen/deliveryapi"
+	"github.com/numora/delivery/internal/apikey"
+	"github.com/numora/delivery/internal/delivery"
+)
+
+// apiError is an error as a client sees it. It holds no Go text, no SQL and no stored value.
+type apiError struct {
+	status  int
+	code    deliveryapi.ErrorCode
+	message string // one sentence a person can act on
+	details []detail
+	outcome delivery.Outcome // on 503 only
+	// closing ends the connection after the answer: what is left of the request cannot be trusted.
+	closing bool
+}
+
+func (e *apiError) Error() string { return e.message }
+
+// detail says what is wrong with one member or parameter; an empty field means the whole request.
+type detail struct {
+	Field string
+	Issue string
+}
+
+var (
+	errUnauthorized = &apiError{
+		status: http.StatusUnauthorized, code: deliveryapi.ErrorCodeUnauthorized,
+		message: "Send a valid API key as Authorization: Bearer <key>.",
+	}
+	errRouteNotFound = &apiError{
+		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
+		message: "Nothing is served under this path; the API is described at /docs/ and /openapi.yaml.",
+	}
+	errDocumentNotFound = &apiError{
+		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
+		message: "No such document; register it with PUT /v1/documents/{id}, then send the same request again.",
+	}
+	errAttemptNotFound = &apiError{
+		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
+		message: "No delivery attempt has this id.",
+	}
+	errPayloadTooLarge = &apiError{
+		status: http.StatusRequestEntityTooLarge, code: deliveryapi.ErrorCodePayloadTooLarge,
+		message: "The body is larger than 64 KiB (65536 bytes).", closing: true,
+	}
+	errUnsupportedMediaType = &apiError{
+		status: http.StatusUnsupportedMediaType, code: deliveryapi.ErrorCodeUnsupportedMediaType,
+		message: "Send the body as Content-Type: application/json, in UTF-8 and without Content-Encoding.",
+	}
+	errHeaderTooLarge = &apiError{
+		status: http.StatusRequestHeaderFieldsTooLarge, code: deliveryapi.ErrorCodeHeaderTooLarge,
+		message: "The request's headers take more than 16 KiB (16384 bytes).",
+	}
+	errBodyIncomplete = &apiError{
+		status: http.StatusBadRequest, code: deliveryapi.ErrorCodeInvalidPayload,
+		message: "The body did not arrive in full or in time; send the request again.", closing: true,
+	}
+	errInternal = &apiError{
+		status: http.StatusInternalServerError, code: deliveryapi.ErrorCodeInternalError,
+		message: "The server made a mistake; report the request id to its operator.",
+	}
+)
+
+func errForbidden(scope apikey.Scope) *apiError {
+	return &apiError{
+		status: http.StatusForbidden, code: deliveryapi.ErrorCodeForbidden,
+		message: fmt.Sprintf("This operation needs a key with the scope %s.", scope),
+	}
+}
+
+func errMethodNotAllowed(allow string) *apiError {
+	return &apiError{
+		status: http.StatusMethodNotAllowed, code: deliveryapi.ErrorCodeMethodNotAllowed,
+		message: fmt.Sprintf("This path does not have this method; it has %s.", allow),
+	}
+}
+
+// maxDetails and maxMessageDetails bound what an error says of a request that is wrong all over.
+const (
+	maxDetails        = 32
+	maxMessageDetails = 3
+	maxFieldLength    = 64
+)
+
+// errInvalidPayload says that a request breaks the contract, and where.
+func errInvalidPayload(details ...detail) *apiError {
+	return errRefused(http.StatusBadRequest, deliveryapi.ErrorCodeInvalidPayload, details)
+}
+
+// errRefused makes one sentence of details.
+func errRefused(status int, code deliveryapi.ErrorCode, details []detail) *apiError {
+	if len(details) > maxDetails {
+		details = details[:maxDetails]
+	}
+	var parts []string
+	for i, d := range details {
+		details[i].Field = shorten(d.Field)
+		parts = append(parts, strings.TrimPrefix(details[i].Field+" "+d.Issue, " "))
+	}
+	if more := len(parts) - maxMessageDetails; more > 0 {
+		parts = append(parts[:maxMessageDetails], fmt.Sprintf("and %d more, see details", more))
+	}
+	return &apiError{
+		status: status, code: code, details: details,
+		message: "The request was refused: " + strings.Join(parts, "; ") + ".",
+	}
+}
+
+// shorten keeps a caller's own member names from filling the answer.
+func shorten(field string) string {
+	if runes := []rune(field); len(runes) > maxFieldLength {
+		return string(runes[:maxFieldLength]) + "…"
+	}
+	return field
+}
+
+func errConflict(e *delivery.ConflictError) *apiError {
+	details := make([]detail, len(e.Fields))
+	for i, field := range e.Fields {
+		details[i] = detail{field, "differs from the recorded attempt"}
+	}
+	return &apiError{
+		status: http.StatusConflict, code: deliveryapi.ErrorCodeConflict, details: details,
+		message: fmt.Sprintf("Execution id %s is already recorded with a different %s; "+
+			"send the original data to replay it, or a new execution_id for a new attempt.",
+			e.ExecutionID, strings.Join(e.Fields, ", ")),
+	}
+}
+
+func errUnavailable(outcome delivery.Outcome) *apiError {
+	return &apiError{
+		status: http.StatusServiceUnavailable, code: deliveryapi.ErrorCodeUnavailable, outcome: outcome,
+		message: "The server cannot work just now; send the same request again after Retry-After seconds.",
+	}
+}
+
+// newAPIError finds what a client may know of err; whatever it does not know is the server's mistake.
+func newAPIError(err error, c echo.Context) *apiError {
+	var own *apiError
+	var conflict *delivery.ConflictError
+	var value *delivery.InvalidValueError
+	var unavailable *delivery.UnavailableError
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, apikey.ErrUnauthorized):
+		return errUnauthorized
+	case errors.Is(err, delivery.ErrDocumentNotFound):
+		return errDocumentNotFound
+	case errors.Is(err, delivery.ErrAttemptNotFound):
+		return errAttemptNotFound
+	case errors.As(err, &conflict):
+		return errConflict(conflict)
+	case errors.As(err, &value):
+		return errRefused(http.StatusUnprocessableEntity, deliveryapi.ErrorCodeInvalidValue, []detail{{value.Field, value.Issue}})
+	case errors.As(err, &unavailable):
+		return errUnavailable(unavailable.Outcome)
+	case errors.Is(err, echo.ErrNotFound):
+		return errRouteNotFound
+	case errors.Is(err, echo.ErrMethodNotAllowed):
+		allow, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
+		return errMethodNotAllowed(strings.TrimPrefix(allow, "OPTIONS, ")) // echo adds OPTIONS by itself
+	default:
+		return errInternal
+	}
+}
+
+// errorWriter is the only place where an error becomes an answer.
+type errorWriter struct{ logger *slog.Logger }
+
+func (w errorWriter) write(err error, c echo.Context) {
+	e := newAPIError(err, c)
+	call := callOf(c.Request().Context())
+	if e.status >= http.StatusInternalServerError {
+		w.logger.LogAttrs(c.Request().Context(), slog.LevelError, "request failed",
+			slog.String("request_id", call.requestID), slog.String("error", err.Error()))
+	}
+	if c.Response().Committed {
+		return // the answer has begun; all that is left is the log
+	}
+	header := c.Response().Header()
+	switch e.status {
+	case http.StatusUnauthorized:
+		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
+	case http.StatusMethodNotAllowed:
+		allow, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
+		header.Set(echo.HeaderAllow, strings.TrimPrefix(allow, "OPTIONS, "))
+	case http.StatusServiceUnavailable:
+		header.Set(echo.HeaderRetryAfter, "1")
+	}
+	if e.closing {
+		header.Set(echo.HeaderConnection, "close")
+	}
+	if err := writeJSON(c.Response(), e.status, e.body(call.requestID)); err != nil {
+		w.logger.LogAttrs(c.Request().Context(), slog.LevelDebug, "answer not delivered",
+			slog.String("request_id", call.requestID), slog.String("error", err.Error()))
+	}
+}
+
+func (e *apiError) body(requestID string) deliveryapi.ErrorBody {
+	body := deliveryapi.Error{Code: e.code, Message: e.message, RequestID: requestID}
+	if len(e.details) > 0 {
+		details := make([]deliveryapi.ErrorDetail, len(e.details))
+		for i, d := range e.details {
+			details[i] = deliveryapi.ErrorDetail{Field: d.Field, Issue: d.Issue}
+		}
+		body.Details = &details
+	}
+	if e.outcome != "" {
+		outcome := deliveryapi.ErrorOutcome(e.outcome)
+		body.Outcome = &outcome
+	}
+	return deliveryapi.ErrorBody{Error: body}
+}
