@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"time"
 
@@ -80,14 +82,22 @@ func (o *operation) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// validationOptions make kin-openapi find every problem of a body, and check instants as instants: its own
-// date-time is a pattern that lets the 30th of February through.
+// validationOptions make kin-openapi find every problem of a body, and check instants as instants.
 var validationOptions = []openapi3.SchemaValidationOption{
 	openapi3.MultiErrors(),
-	openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(text string) error {
-		var t time.Time
-		return t.UnmarshalText([]byte(text)) // strict RFC 3339
-	})),
+	openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(checkInstant)),
+}
+
+// instantFormat is the grammar of RFC 3339, which time.Parse does not enforce; time.Parse knows the
+// calendar, which a pattern does not.
+var instantFormat = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+func checkInstant(text string) error {
+	if !instantFormat.MatchString(text) {
+		return errors.New("not RFC 3339")
+	}
+	_, err := time.Parse(time.RFC3339, text)
+	return err
 }
 
 var parameterOptions = &openapi3filter.Options{SchemaValidationOptions: validationOptions}

@@ -90,7 +90,7 @@ func (d *strictDecoder) decode() (any, error) {
 	case '[':
 		return d.decodeArray()
 	case '"':
-		return d.text(token)
+		return d.text(token, d.StackPointer())
 	case '0':
 		number, err := strconv.ParseFloat(token.String(), 64)
 		if err != nil {
@@ -104,10 +104,11 @@ func (d *strictDecoder) decode() (any, error) {
 	}
 }
 
-func (d *strictDecoder) text(token jsontext.Token) (string, error) {
+// text reads a string; at says where, should it have to be refused.
+func (d *strictDecoder) text(token jsontext.Token, at jsontext.Pointer) (string, error) {
 	text := token.String()
 	if strings.ContainsRune(text, 0) {
-		return "", problemAt(fieldName(d.StackPointer().Parent()), "must not contain U+0000")
+		return "", problemAt(fieldName(at), "must not contain U+0000")
 	}
 	return text, nil
 }
@@ -123,7 +124,7 @@ func (d *strictDecoder) decodeObject() (map[string]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		name, err := d.text(token)
+		name, err := d.text(token, d.StackPointer().Parent())
 		if err != nil {
 			return nil, err
 		}

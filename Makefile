@@ -1,0 +1,46 @@
+# Numora Delivery. "make run" starts it, "make test" tests it; both need Go alone.
+
+# The product is pure Go: no C compiler, one static binary. Only the race detector needs cgo.
+export CGO_ENABLED = 0
+
+OAPI_CODEGEN = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
+STATICCHECK  = go run honnef.co/go/tools/cmd/staticcheck
+WITH_POSTGRES = go run ./internal/testpg --
+
+.PHONY: help run build test test-race lint generate verify bench
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: ## Start the server on http://127.0.0.1:8080, with everything it keeps in data/
+	go run ./cmd/numora-delivery serve --dev
+
+build: ## Build the static binary bin/numora-delivery
+	go build -trimpath -o bin/numora-delivery ./cmd/numora-delivery
+
+test: ## Run all tests, on SQLite and on a PostgreSQL that it brings
+	$(WITH_POSTGRES) go test -count=1 ./...
+
+test-race: ## The same tests with the race detector (needs a C compiler)
+	$(WITH_POSTGRES) env CGO_ENABLED=1 go test -race -count=1 ./...
+
+lint: ## Check format, vet, staticcheck, modules, and the directions of imports
+	@unformatted=$$(gofmt -l cmd internal openapi tools.go); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+	go mod tidy -diff
+	go run ./internal/house
+
+generate: ## Make gen/ from openapi/delivery.yaml
+	rm -rf gen
+	mkdir -p gen/deliveryapi gen/deliveryclient
+	cd openapi && $(OAPI_CODEGEN) -config server.cfg.yaml delivery.yaml
+	cd openapi && $(OAPI_CODEGEN) -config client.cfg.yaml delivery.yaml
+
+verify: ## Generate again and fail on any difference
+	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R gen "$$before" && \
+	$(MAKE) --no-print-directory generate && \
+	diff -r "$$before/gen" gen || { echo "gen/ is not what openapi/ generates; it is now, look at it and commit it"; exit 1; }
+
+bench: ## Measure latency, start, memory and growth, and print them beside their bounds
+	$(WITH_POSTGRES) go run ./internal/bench

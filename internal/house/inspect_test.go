@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+const module = "example.org/module"
+
+// packageOf describes a package of one file.
+func packageOf(path, name, file string, imports ...string) goPackage {
+	return goPackage{path: path, name: name, files: []goFile{{name: file, imports: imports, lines: 10}}}
+}
+
+func packageOfLines(path string, lines ...int) goPackage {
+	described := goPackage{path: path, name: "delivery"}
+	for index, count := range lines {
+		described.files = append(described.files, goFile{name: fmt.Sprintf("file%d.go", index), lines: count})
+	}
+	return described
+}
+
+func TestInspect_Sound(t *testing.T) {
+	sound := house{
+		module:   module,
+		topLevel: []string{".github", ".gitignore", "Makefile", "README.md", "cmd", "gen", "go.mod", "go.sum", "internal", "openapi", "tools.go"},
+		packages: []goPackage{
+			packageOf("openapi", "openapi", "openapi.go", "embed", "github.com/getkin/kin-openapi/openapi3"),
+			packageOf("gen/deliveryapi", "deliveryapi", "deliveryapi.gen.go", "net/http", "github.com/labstack/echo/v4"),
+			packageOf("internal/delivery", "delivery", "report.go", "context", "encoding/json"),
+			packageOf("internal/delivery", "delivery_test", "report_test.go", module+"/internal/store/storetest", "pgregory.net/rapid"),
+			packageOf("internal/httpapi", "httpapi", "server.go", "github.com/labstack/echo/v4", module+"/gen/deliveryapi",
+				module+"/openapi", module+"/internal/delivery", module+"/internal/apikey"),
+			packageOf("internal/httpapi", "httpapi", "server_test.go", module+"/gen/deliveryclient", module+"/internal/store"),
+			packageOf("internal/store", "store", "open.go", "gorm.io/gorm", "github.com/jackc/pgx/v5", module+"/internal/store/migrations"),
+			packageOf("internal/store/storetest", "storetest", "conformance.go", "testing", module+"/internal/delivery"),
+			packageOf("internal/store", "store", "open_test.go", "gorm.io/gorm"),
+			packageOf("internal/apikey", "apikey", "key.go", "crypto/sha256"),
+			packageOf("internal/config", "config", "config.go", "github.com/alecthomas/kong"),
+			packageOf("internal/app", "app", "app.go", module+"/internal/httpapi", module+"/internal/store", "golang.org/x/sync/errgroup"),
+			packageOf("cmd/numora-delivery", "main", "main.go", module+"/internal/app", module+"/internal/config", "github.com/alecthomas/kong"),
+			packageOfLines("gen/deliveryclient", 20000),
+			packageOfLines("internal/delivery", maxFileLines),
+			{path: "internal/delivery", name: "delivery", files: []goFile{{name: "delivery_test.go", lines: 20000}}},
+		},
+	}
+	for _, violation := range inspect(sound) {
+		t.Error(violation)
+	}
+}
+
+func TestInspect_Violations(t *testing.T) {
+	for name, test := range map[string]struct {
+		planted  goPackage
+		topLevel []string
+		want     []string
+	}{
+		"the contract imports more than its library": {
+			planted: packageOf("openapi", "openapi", "openapi.go", "github.com/google/uuid"),
+			want:    []string{"openapi/openapi.go imports github.com/google/uuid, which openapi (the contract) may not"},
+		},
+		"generated code imports the house": {
+			planted: packageOf("gen/deliveryapi", "deliveryapi", "deliveryapi.gen.go", module+"/internal/delivery"),
+			want:    []string{"gen/deliveryapi/deliveryapi.gen.go imports " + module + "/internal/delivery, which gen (what is generated from the contract) may not"},
+		},
+		"the domain imports an external module": {
+			planted: packageOf("internal/delivery", "delivery", "report.go", "github.com/google/uuid"),
+			want:    []string{"internal/delivery/report.go imports github.com/google/uuid, which internal/delivery (the domain) may not"},
+		},
+		"the domain imports a neighbour": {
+			planted: packageOf("internal/delivery", "delivery", "report.go", module+"/internal/apikey"),
+			want:    []string{"internal/delivery/report.go imports " + module + "/internal/apikey, which internal/delivery (the domain) may not"},
+		},
+		"a name that only begins like a permitted one": {
+			planted: packageOf("internal/config", "config", "config.go", "github.com/alecthomas/kong-yaml"),
+			want:    []string{"internal/config/config.go imports github.com/alecthomas/kong-yaml, which internal/config (the settings) may not"},
+		},
+		"the HTTP room imports the store": {
+			planted: packageOf("internal/httpapi", "httpapi", "server.go", module+"/internal/store"),
+			want:    []string{"internal/httpapi/server.go imports " + module + "/internal/store, which internal/httpapi (the contract over HTTP) may not"},
+		},
+		"the HTTP room imports the client": {
+			planted: packageOf("internal/httpapi", "httpapi", "server.go", module+"/gen/deliveryclient"),
+			want:    []string{"internal/httpapi/server.go imports " + module + "/gen/deliveryclient, which internal/httpapi (the contract over HTTP) may not"},
+		},
+		"a room below the store imports the HTTP room": {
+			planted: packageOf("internal/store/storetest", "storetest", "conformance.go", module+"/internal/httpapi"),
+			want:    []string{"internal/store/storetest/conformance.go imports " + module + "/internal/httpapi, which internal/store (the databases) may not"},
+		},
+		"a command imports the store": {
+			planted: packageOf("cmd/numora-delivery", "main", "main.go", module+"/internal/store"),
+			want:    []string{"cmd/numora-delivery/main.go imports " + module + "/internal/store, which cmd (the commands) may not"},
+		},
+		"gorm outside the store": {
+			planted: packageOf("internal/app", "app", "app.go", "gorm.io/driver/postgres"),
+			want:    []string{"internal/app/app.go imports gorm.io/driver/postgres, which is for internal/store only"},
+		},
+		"gorm in a test outside the store": {
+			planted: packageOf("internal/app", "app", "app_test.go", "gorm.io/gorm"),
+			want:    []string{"internal/app/app_test.go imports gorm.io/gorm, which is for internal/store only"},
+		},
+		"echo outside the HTTP room": {
+			planted: packageOf("cmd/numora-delivery", "main", "main.go", "github.com/labstack/echo/v4/middleware"),
+			want:    []string{"cmd/numora-delivery/main.go imports github.com/labstack/echo/v4/middleware, which is for gen and internal/httpapi only"},
+		},
+		"an unknown room, with a fenced import": {
+			planted: packageOf("internal/ledger", "ledger", "ledger.go", "gorm.io/gorm", "github.com/google/uuid"),
+			want: []string{
+				`"internal/ledger" is in no known room: give it a row in internal/house/rules.go, with its one subject`,
+				"internal/ledger/ledger.go imports gorm.io/gorm, which is for internal/store only",
+			},
+		},
+		"a vague package name": {
+			planted: packageOf("internal/delivery/kinds", "types", "types.go"),
+			want:    []string{`internal/delivery/kinds: "types" is no name for a package, say what it is about`},
+		},
+		"a vague folder name": {
+			planted: packageOf("internal/store/helpers", "paging", "paging.go"),
+			want:    []string{`internal/store/helpers: "helpers" is no name for a package, say what it is about`},
+		},
+		"a file that is too long": {
+			planted: packageOfLines("internal/delivery", maxFileLines+1, maxFileLines),
+			want:    []string{"internal/delivery/file0.go has 401 lines, 400 is the limit: split it by subject"},
+		},
+		"a module that is too long": {
+			planted: packageOfLines("internal/delivery", slices.Repeat([]int{300}, 30)...),
+			want:    []string{"there are 9000 lines of hand-written Go, fewer than 9000 is the aim"},
+		},
+		"strangers at the top level": {
+			topLevel: []string{".ci", "Makefile", "docs", "scripts"},
+			want: []string{
+				"docs may not stand at the top level, which holds openapi, gen, internal, cmd, tools.go, Makefile, go.mod, go.sum, README.md",
+				"scripts may not stand at the top level, which holds openapi, gen, internal, cmd, tools.go, Makefile, go.mod, go.sum, README.md",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inspected := house{module: module, topLevel: test.topLevel}
+			if test.planted.path != "" {
+				inspected.packages = []goPackage{test.planted}
+			}
+			if got := inspect(inspected); !slices.Equal(got, test.want) {
+				t.Errorf("found %q, want %q", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/numora/delivery/internal/apikey"
+	"github.com/numora/delivery/internal/delivery"
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// brokenStore answers every call with err, or panics when it has none.
+type brokenStore struct {
+	delivery.Store
+	err error
+}
+
+func (s brokenStore) fail() error {
+	if s.err == nil {
+		panic("a secret in a panic")
+	}
+	return s.err
+}
+
+func (s brokenStore) Record(context.Context, []delivery.Attempt, *delivery.Registration) ([]delivery.Recorded, error) {
+	return nil, s.fail()
+}
+
+func (s brokenStore) Document(context.Context, string) (delivery.Document, error) {
+	return delivery.Document{}, s.fail()
+}
+
+// brokenKeys answers every look-up with an error.
+type brokenKeys struct {
+	apikey.Store
+	err error
+}
+
+func (s brokenKeys) Key(context.Context, string) (apikey.Key, error) { return apikey.Key{}, s.err }
+
+// broken is a server whose store fails with err.
+func broken(t *testing.T, err error) *api {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	a.serve(delivery.NewService(brokenStore{err: err}, delivery.Settings{}, time.Now), a.store, func(context.Context) error { return err })
+	return a
+}
+
+func TestFailure_UnavailableStore_Is503WithItsOutcome(t *testing.T) {
+	for _, outcome := range []delivery.Outcome{delivery.NotExecuted, delivery.OutcomeUnknown} {
+		a := broken(t, &delivery.UnavailableError{Outcome: outcome, Cause: errors.New("a secret of the database")})
+		for _, got := range []answer{a.report(reportBody("one")), a.get("/v1/documents/" + documentID), a.get("/readyz")} {
+			got.wantsError(t, http.StatusServiceUnavailable, "unavailable")
+			if got.header.Get("Retry-After") != "1" || got.problem(t).Outcome != string(outcome) {
+				t.Errorf("Retry-After %q, %s", got.header.Get("Retry-After"), got.body)
+			}
+			if strings.Contains(string(got.body), "secret") {
+				t.Errorf("the answer tells the cause: %s", got.body)
+			}
+		}
+		if !strings.Contains(a.logs.String(), "a secret of the database") {
+			t.Error("the log does not tell the cause")
+		}
+		a.get("/livez").wants(t, http.StatusOK)
+	}
+}
+
+func TestFailure_BugOrPanic_Is500WithoutItsText(t *testing.T) {
+	for _, cause := range []error{errors.New("a secret: SELECT * FROM"), nil} {
+		a := broken(t, cause)
+		got := a.report(reportBody("one"), with("x-request-id", "find-me"))
+		got.wantsError(t, http.StatusInternalServerError, "internal_error")
+		if strings.Contains(string(got.body), "secret") || strings.Contains(string(got.body), "SELECT") {
+			t.Errorf("the answer tells the cause: %s", got.body)
+		}
+		logs := a.logs.String()
+		if !strings.Contains(logs, "find-me") || !strings.Contains(logs, "secret") || !strings.Contains(logs, `"level":"ERROR"`) {
+			t.Errorf("the log does not help: %s", logs)
+		}
+	}
+}
+
+func TestFailure_KeyStoreAway_Is503Never401(t *testing.T) {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	away := &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: errors.New("away")}
+	a.serve(delivery.NewService(a.store, delivery.Settings{}, time.Now), brokenKeys{err: away}, a.store.Ready)
+	a.report(reportBody("one")).wantsError(t, http.StatusServiceUnavailable, "unavailable")
+	a.report(reportBody("one"), with("Authorization", "Bearer nonsense")).wantsError(t, http.StatusUnauthorized, "unauthorized")
+}
+
+func TestReadiness_AnyReasonIs503(t *testing.T) {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	a.get("/readyz").wants(t, http.StatusOK)
+	a.serve(delivery.NewService(a.store, delivery.Settings{}, time.Now), a.store, func(context.Context) error { return errors.New("draining") })
+	a.get("/readyz").wantsError(t, http.StatusServiceUnavailable, "unavailable")
+	if got := a.do(http.MethodHead, "/readyz", nil); got.status != http.StatusServiceUnavailable || len(got.body) > 0 {
+		t.Errorf("HEAD: %d %s", got.status, got.body)
+	}
+}
