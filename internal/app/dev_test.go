@@ -1,0 +1,57 @@
+package app_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func startDev(t *testing.T, folder string) *server {
+	t.Helper()
+	s := startIn(t, folder, "", nil, "serve", "--dev", "--listen", "127.0.0.1:0")
+	key, err := os.ReadFile(filepath.Join(folder, "data/dev.key"))
+	check(t, err)
+	s.key = strings.TrimSpace(string(key))
+	return s
+}
+
+func TestDev_HasAllThatTheFirstStepsNeed(t *testing.T) {
+	folder := t.TempDir()
+	s := startDev(t, folder)
+	if !strings.HasPrefix(s.key, "sk_test_") {
+		t.Errorf("the key is not one for tests")
+	}
+	for _, name := range []string{"data/dev.key", "data/numora.db"} {
+		info, err := os.Stat(filepath.Join(folder, name))
+		check(t, err)
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the mode %v", name, info.Mode())
+		}
+	}
+	s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+	s.wants(http.StatusOK, http.MethodPut, "/v1/documents/"+documentID, `{"status":"review_required"}`)
+	check(t, s.command.Process.Signal(os.Interrupt))
+	s.wait()
+
+	// Started again, it keeps its key and its data, the example document as it was left.
+	again := startDev(t, folder)
+	if again.key != s.key {
+		t.Error("it made another key")
+	}
+	again.wants(http.StatusOK, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+	if document := again.wants(http.StatusOK, http.MethodGet, "/v1/documents/"+documentID, ""); !strings.Contains(string(document), `"status":"review_required"`) {
+		t.Errorf("the document is %s", document)
+	}
+	check(t, again.command.Process.Signal(os.Interrupt))
+	again.wait()
+
+	// With the database gone, the key in the file is worth nothing: it makes another.
+	check(t, os.Remove(filepath.Join(folder, "data/numora.db")))
+	fresh := startDev(t, folder)
+	if fresh.key == s.key {
+		t.Error("it kept a key that the database does not know")
+	}
+	fresh.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+}

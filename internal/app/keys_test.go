@@ -1,0 +1,57 @@
+package app_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+func TestKeys_WorkBesideARunningServer(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+		s := start(t, databaseURL, newKey(t, databaseURL))
+		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
+		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
+
+		stdout, stderr, code := run(t, t.TempDir(), environment, "keys", "create", "--name", "crm worker", "--scopes", "delivery:write", "--expires-in", "1h")
+		if code != 0 {
+			t.Fatalf("keys create: %s", stderr)
+		}
+		worker := *s
+		worker.key = strings.TrimSpace(stdout)
+		if strings.Count(stdout, "\n") != 1 || !strings.HasPrefix(worker.key, "sk_live_") {
+			t.Errorf("keys create printed %d lines", strings.Count(stdout, "\n"))
+		}
+		worker.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+		worker.wants(http.StatusForbidden, http.MethodGet, "/v1/documents/"+documentID, "")
+
+		stdout, _, code = run(t, t.TempDir(), environment, "keys", "list", "--json")
+		var listed []struct {
+			ID, Name  string
+			ExpiresAt *string `json:"expires_at"`
+			RevokedAt *string `json:"revoked_at"`
+		}
+		check(t, json.Unmarshal([]byte(stdout), &listed))
+		if code != 0 || len(listed) != 2 || listed[1].Name != "crm worker" || listed[1].ExpiresAt == nil || listed[0].ExpiresAt != nil {
+			t.Fatalf("keys list --json: %s", stdout)
+		}
+		if strings.Contains(stdout, worker.key[len("sk_live_")+17:]) {
+			t.Error("keys list shows a secret")
+		}
+		if _, stderr, code := run(t, t.TempDir(), environment, "keys", "revoke", listed[1].ID); code != 0 {
+			t.Fatalf("keys revoke: %s", stderr)
+		}
+		worker.wants(http.StatusUnauthorized, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+		s.wants(http.StatusOK, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+
+		stdout, _, code = run(t, t.TempDir(), environment, "keys", "list")
+		if code != 0 || !strings.Contains(stdout, "revoked") || !strings.Contains(stdout, "usable") {
+			t.Errorf("keys list: %s", stdout)
+		}
+		if _, stderr, code := run(t, t.TempDir(), environment, "keys", "revoke", "nobody"); code != 1 || !strings.Contains(stderr, "keys list") {
+			t.Errorf("keys revoke of an unknown key: exit code %d: %s", code, stderr)
+		}
+	})
+}

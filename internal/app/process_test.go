@@ -1,0 +1,268 @@
+package app_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// binary is the server as it is shipped, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "numora-delivery-test-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(folder, "numora-delivery")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/numora-delivery")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("build the server: %v\n%s", err, output))
+	}
+	code := m.Run()
+	if err := os.RemoveAll(folder); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+const (
+	documentID = "4be38121-3791-4856-80d5-c57dbec2cf78"
+	settled    = 20 * time.Second // how long anything may take before a test gives up on it
+)
+
+// command prepares a run of the binary in a folder of its own, with nothing of this process's settings.
+func command(t *testing.T, folder string, environment []string, arguments ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), binary, arguments...)
+	c.Dir = folder
+	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder}, environment...)
+	return c
+}
+
+// run runs the binary to its end and returns what it printed and its exit code.
+func run(t *testing.T, folder string, environment []string, arguments ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	c := command(t, folder, environment, arguments...)
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+// server is a running server process.
+type server struct {
+	t       *testing.T
+	command *exec.Cmd
+	url     string
+	key     string
+	ended   chan error
+}
+
+// start starts a server on a free port over the database and waits until it serves.
+func start(t *testing.T, databaseURL, key string) *server {
+	t.Helper()
+	return startIn(t, t.TempDir(), key, []string{"NUMORA_DATABASE_URL=" + databaseURL}, "serve", "--listen", "127.0.0.1:0")
+}
+
+func startIn(t *testing.T, folder, key string, environment []string, arguments ...string) *server {
+	t.Helper()
+	s := &server{t: t, key: key, command: command(t, folder, environment, arguments...), ended: make(chan error, 1)}
+	logs, err := s.command.StderrPipe()
+	check(t, err)
+	check(t, s.command.Start())
+	addresses := make(chan string, 1)
+	go func() {
+		// The log says where it listens; the rest is read on, so that the server never waits for us.
+		lines := bufio.NewScanner(logs)
+		for lines.Scan() {
+			var line struct{ Msg, Address string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
+				addresses <- line.Address
+			}
+		}
+		s.ended <- s.command.Wait()
+	}()
+	t.Cleanup(func() {
+		if s.command.ProcessState == nil {
+			_ = s.command.Process.Kill() // it may just have ended
+		}
+	})
+	select {
+	case address := <-addresses:
+		s.url = "http://" + address
+	case err := <-s.ended:
+		t.Fatalf("the server ended: %v", err)
+	case <-time.After(settled):
+		t.Fatal("the server does not serve")
+	}
+	return s
+}
+
+// wait waits for the server's end and returns its exit code, -1 when a signal ended it.
+func (s *server) wait() int {
+	s.t.Helper()
+	select {
+	case <-s.ended:
+		return s.command.ProcessState.ExitCode()
+	case <-time.After(settled):
+		s.t.Fatal("the server does not end")
+		return 0
+	}
+}
+
+func (s *server) send(method, path, body string) (int, []byte, error) {
+	request, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+s.key)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, text, errors.Join(err, response.Body.Close())
+}
+
+func (s *server) wants(status int, method, path, body string) []byte {
+	s.t.Helper()
+	got, text, err := s.send(method, path, body)
+	check(s.t, err)
+	if got != status {
+		s.t.Fatalf("%s %s: %d, want %d: %s", method, path, got, status, text)
+	}
+	return text
+}
+
+func report(executionID string) string {
+	return fmt.Sprintf(`{"provider":"dynamics365","status":"failed","execution_id":%q,"attempted_at":"2026-03-24T03:00:00Z"}`, executionID)
+}
+
+// newKey makes a key with all scopes on the command line.
+func newKey(t *testing.T, databaseURL string) string {
+	t.Helper()
+	environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
+	if _, stderr, code := run(t, t.TempDir(), environment, "migrate"); code != 0 {
+		t.Fatalf("migrate: %s", stderr)
+	}
+	stdout, stderr, code := run(t, t.TempDir(), environment, "keys", "create", "--name", "worker",
+		"--scopes", "delivery:write,delivery:read,documents:read,documents:write")
+	if code != 0 {
+		t.Fatalf("keys create: %s", stderr)
+	}
+	return strings.TrimSpace(stdout)
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestServe_Stops(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+		s := start(t, databaseURL, newKey(t, databaseURL))
+		s.wants(http.StatusOK, http.MethodGet, "/readyz", "")
+		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
+
+		// A request whose body is still on its way when the server is told to stop is answered all the same.
+		connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		check(t, err)
+		defer func() { _ = connection.Close() }()
+		body := report("in-work")
+		_, err = fmt.Fprintf(connection, "POST /v1/documents/%s/delivery HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", documentID, s.key, len(body))
+		check(t, err)
+		reader := bufio.NewReader(connection)
+		proceed, err := reader.ReadString('\n') // the server asks for the body: the request is in work
+		check(t, err)
+		if !strings.Contains(proceed, "100 Continue") {
+			t.Fatalf("got %q", proceed)
+		}
+		_, err = reader.ReadString('\n')
+		check(t, err)
+		check(t, s.command.Process.Signal(syscall.SIGTERM))
+		_, err = io.WriteString(connection, body)
+		check(t, err)
+		response, err := http.ReadResponse(reader, nil)
+		check(t, err)
+		if response.StatusCode != http.StatusCreated {
+			t.Errorf("the request in work got %s", response.Status)
+		}
+		if code := s.wait(); code != 0 {
+			t.Errorf("exit code %d after SIGTERM", code)
+		}
+	})
+}
+
+func TestServe_BusyPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer func() { _ = listener.Close() }()
+	_, stderr, code := run(t, t.TempDir(), nil, "serve", "--dev", "--listen", listener.Addr().String())
+	if code != 1 || !strings.Contains(stderr, listener.Addr().String()) || !strings.Contains(stderr, "in use") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+func TestServe_BadSettings_Exit2NamingEach(t *testing.T) {
+	for name, c := range map[string]struct {
+		environment, arguments, wants []string
+	}{
+		"no database":   {nil, []string{"serve"}, []string{"NUMORA_DATABASE_URL"}},
+		"many":          {[]string{"NUMORA_MIGRATE=maybe", "NUMORA_PROVIDERS=SAP"}, []string{"serve", "--listen", "x"}, []string{"NUMORA_DATABASE_URL", "NUMORA_MIGRATE", "NUMORA_PROVIDERS", "NUMORA_LISTEN"}},
+		"unknown flag":  {nil, []string{"serve", "--nonsense"}, []string{"--nonsense"}},
+		"unknown verb":  {nil, []string{"nonsense"}, []string{"nonsense"}},
+		"no verb":       {nil, nil, []string{"serve"}},
+		"bad key scope": {[]string{"NUMORA_DATABASE_URL=sqlite:x.db"}, []string{"keys", "create", "--name", "x", "--scopes", "all"}, []string{"delivery:write"}},
+	} {
+		folder := t.TempDir()
+		stdout, stderr, code := run(t, folder, c.environment, c.arguments...)
+		if code != 2 {
+			t.Errorf("%s: exit code %d: %s", name, code, stderr)
+		}
+		for _, want := range c.wants {
+			if !strings.Contains(stderr+stdout, want) {
+				t.Errorf("%s: nothing said of %s: %s", name, want, stderr)
+			}
+		}
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Errorf("%s: it left %v behind (%v)", name, left, err)
+		}
+	}
+}
+
+func TestHealthcheck(t *testing.T) {
+	databaseURL := storetest.SQLite(t)
+	s := start(t, databaseURL, newKey(t, databaseURL))
+	address := strings.TrimPrefix(s.url, "http://")
+	if _, stderr, code := run(t, t.TempDir(), nil, "healthcheck", "--listen", address); code != 0 {
+		t.Errorf("exit code %d while it serves: %s", code, stderr)
+	}
+	check(t, s.command.Process.Signal(os.Interrupt))
+	s.wait()
+	if _, _, code := run(t, t.TempDir(), []string{"NUMORA_LISTEN=" + address}, "healthcheck"); code != 1 {
+		t.Errorf("exit code %d after it stopped", code)
+	}
+}
