@@ -3,7 +3,6 @@ package httpapi
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -169,22 +168,19 @@ func newAPIError(err error, c echo.Context) *apiError {
 	case errors.Is(err, echo.ErrNotFound):
 		return errRouteNotFound
 	case errors.Is(err, echo.ErrMethodNotAllowed):
-		allow, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
-		return errMethodNotAllowed(strings.TrimPrefix(allow, "OPTIONS, ")) // echo adds OPTIONS by itself
+		return errMethodNotAllowed(allowed(c))
 	default:
 		return errInternal
 	}
 }
 
-// errorWriter is the only place where an error becomes an answer.
-type errorWriter struct{ logger *slog.Logger }
-
-func (w errorWriter) write(err error, c echo.Context) {
+// writeError is the only place where an error becomes an answer. What the client is not told, the access log
+// tells, under the same request id.
+func writeError(err error, c echo.Context) {
 	e := newAPIError(err, c)
 	call := callOf(c.Request().Context())
-	if e.status >= http.StatusInternalServerError {
-		w.logger.LogAttrs(c.Request().Context(), slog.LevelError, "request failed",
-			slog.String("request_id", call.requestID), slog.String("error", err.Error()))
+	if e.status >= http.StatusInternalServerError || c.Response().Committed {
+		call.failure = err
 	}
 	if c.Response().Committed {
 		return // the answer has begun; all that is left is the log
@@ -194,8 +190,7 @@ func (w errorWriter) write(err error, c echo.Context) {
 	case http.StatusUnauthorized:
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusMethodNotAllowed:
-		allow, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
-		header.Set(echo.HeaderAllow, strings.TrimPrefix(allow, "OPTIONS, "))
+		header.Set(echo.HeaderAllow, allowed(c))
 	case http.StatusServiceUnavailable:
 		header.Set(echo.HeaderRetryAfter, "1")
 	}
@@ -203,9 +198,14 @@ func (w errorWriter) write(err error, c echo.Context) {
 		header.Set(echo.HeaderConnection, "close")
 	}
 	if err := writeJSON(c.Response(), e.status, e.body(call.requestID)); err != nil {
-		w.logger.LogAttrs(c.Request().Context(), slog.LevelDebug, "answer not delivered",
-			slog.String("request_id", call.requestID), slog.String("error", err.Error()))
+		call.failure = err
 	}
+}
+
+// allowed lists the methods of the path that was asked for. echo adds OPTIONS to them by itself.
+func allowed(c echo.Context) string {
+	methods, _ := c.Get(echo.ContextKeyHeaderAllow).(string)
+	return strings.TrimPrefix(methods, "OPTIONS, ")
 }
 
 func (e *apiError) body(requestID string) deliveryapi.ErrorBody {

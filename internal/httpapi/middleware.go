@@ -23,6 +23,7 @@ type call struct {
 	requestID string
 	operation string // the contract's operationId; empty when no route matched
 	key       apikey.Key
+	failure   error // what went wrong on our side, for the log alone
 }
 
 type callKey struct{}
@@ -70,7 +71,7 @@ func accessLog(logger *slog.Logger) echo.MiddlewareFunc {
 			case status == http.StatusConflict:
 				level = slog.LevelWarn
 			}
-			logger.LogAttrs(request.Context(), level, "request",
+			attributes := []slog.Attr{
 				slog.String("request_id", call.requestID),
 				slog.String("method", request.Method),
 				slog.String("path", request.URL.Path),
@@ -78,7 +79,12 @@ func accessLog(logger *slog.Logger) echo.MiddlewareFunc {
 				slog.Int("status", c.Response().Status),
 				slog.Float64("duration_ms", float64(time.Since(began).Microseconds())/1000),
 				slog.String("key_id", call.key.ID),
-				slog.String("client", c.RealIP()))
+				slog.String("client", c.RealIP()),
+			}
+			if call.failure != nil {
+				attributes = append(attributes, slog.String("error", call.failure.Error()))
+			}
+			logger.LogAttrs(request.Context(), level, "request", attributes...)
 			return nil
 		}
 	}

@@ -54,7 +54,7 @@ func New(config Config) (http.Handler, error) {
 	e.Logger.SetOutput(discard{}) // echo logs nothing that writeError and the access log do not say
 	e.Binder = validatedBinder{}
 	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
-	e.HTTPErrorHandler = errorWriter{config.Logger}.write
+	e.HTTPErrorHandler = writeError
 	e.Use(requestID, accessLog(config.Logger), recoverPanic, limitHeaders, refuseOptions)
 
 	guard := guard{config.Authenticator}

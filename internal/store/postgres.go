@@ -55,15 +55,16 @@ func (e *postgresEngine) open() (writer, reader gorm.Dialector, err error) {
 	return dialector, dialector, nil
 }
 
-// prepareSession settles what recording rests on in each new session: a commit is acknowledged only when
-// it is on disk, and no plan made while a table was empty scans it for ever.
+// prepareSession settles what recording rests on in each new session, whatever the role's or the database's
+// defaults are: a commit is acknowledged only when it is on disk, a statement sees what was committed before
+// it, and no plan made while a table was empty scans it for ever.
 func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) error {
 	var fsync, commit string
 	if err := conn.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_commit')").Scan(&fsync, &commit); err != nil {
 		return err
 	}
 	e.fsyncOff.Store(fsync != "on")
-	settings := "SET enable_seqscan = off"
+	settings := "SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off"
 	if commit != "on" && commit != "remote_apply" {
 		settings += "; SET synchronous_commit = on"
 	}
