@@ -18,6 +18,10 @@ import (
 // maxHeaderBytes is how much the header fields of a request may take, counted as in HTTP/1.1.
 const maxHeaderBytes = 16 << 10
 
+// requestTimeout is how long a request may wait for the database, all its statements together. A write that
+// has begun has a limit of its own, in the store.
+const requestTimeout = 10 * time.Second
+
 // call is what stations on the way learn about a request and later ones need.
 type call struct {
 	requestID string
@@ -101,6 +105,16 @@ func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 				err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 			}
 		}()
+		return next(c)
+	}
+}
+
+// limitTime ends what waits for the database for too long.
+func limitTime(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx, cancel := context.WithTimeout(c.Request().Context(), requestTimeout)
+		defer cancel()
+		c.SetRequest(c.Request().WithContext(ctx))
 		return next(c)
 	}
 }

@@ -3,7 +3,7 @@
 //
 // A request takes one way, and no way back:
 //
-//	request id -> access log -> recover -> header limit -> route
+//	request id -> access log -> recover -> time limit -> header limit -> route
 //	-> API key -> scope -> media type -> body limit -> strict JSON -> contract
 //	-> generated strict handler -> convert -> delivery.Service -> convert -> typed answer
 //
@@ -55,7 +55,7 @@ func New(config Config) (http.Handler, error) {
 	e.Binder = validatedBinder{}
 	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
 	e.HTTPErrorHandler = writeError
-	e.Use(requestID, accessLog(config.Logger), recoverPanic, limitHeaders, refuseOptions)
+	e.Use(requestID, accessLog(config.Logger), recoverPanic, limitTime, limitHeaders, refuseOptions)
 
 	guard := guard{config.Authenticator}
 	middlewares := make(map[string][]echo.MiddlewareFunc, len(operations))

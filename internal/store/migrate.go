@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
-	"gorm.io/gorm"
 )
 
 //go:embed migrations
@@ -51,24 +51,16 @@ func (migrationRow) TableName() string { return "goose_db_version" }
 // checkSchema returns nil when the schema is at least at schemaVersion.
 func (s *Store) checkSchema(ctx context.Context) error {
 	db := s.reader.WithContext(ctx)
-	if !db.Migrator().HasTable(&migrationRow{}) {
-		if err := s.ping(db); err != nil {
-			return s.translate(err)
-		}
-		return fmt.Errorf("the database has no schema yet, run numora-delivery migrate")
-	}
 	var version int64
 	err := db.Model(&migrationRow{}).Where("is_applied").Select("coalesce(max(version_id), 0)").Row().Scan(&version)
 	if err != nil {
+		if !s.engine.transient(err) && !db.Migrator().HasTable(&migrationRow{}) {
+			return errors.New("the database has no schema yet; run numora-delivery migrate")
+		}
 		return s.translate(err)
 	}
 	if version < schemaVersion {
 		return fmt.Errorf("the database schema is at version %d, this binary needs %d; run numora-delivery migrate", version, schemaVersion)
 	}
 	return nil
-}
-
-func (s *Store) ping(db *gorm.DB) error {
-	var one int
-	return db.Raw("SELECT 1").Row().Scan(&one)
 }

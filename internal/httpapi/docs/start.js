@@ -1,5 +1,5 @@
 SwaggerUIBundle({
-  url: "../openapi.json",
+  url: "../openapi.yaml",
   dom_id: "#swagger-ui",
   deepLinking: true,
   validatorUrl: null,
