@@ -146,8 +146,12 @@ func TestPutDocument_BadInput(t *testing.T) {
 	large := func(bytes int) string { // metadata of exactly so many bytes
 		return `{"status":"reviewed","metadata":{"a":"` + strings.Repeat("x", bytes-len(`{"a":""}`)) + `"}}`
 	}
+	deep := func(depth int) string { // a body nested exactly so deep
+		return `{"status":"reviewed","metadata":` + strings.Repeat(`{"a":`, depth-1) + "1" + strings.Repeat("}", depth)
+	}
 	eachEngine(t, func(t *testing.T, a *api) {
 		for body, field := range map[string]string{
+			deep(33): "",
 			`{}`:                                                                       "status",
 			`{"status":"push_failed"}`:                                                 "status",
 			`{"status":null}`:                                                          "status",
@@ -176,6 +180,7 @@ func TestPutDocument_BadInput(t *testing.T) {
 		}
 		a.get("/v1/documents/doc_1").wantsError(t, http.StatusNotFound, "not_found")
 		a.put("doc_1", large(16384)).wants(t, http.StatusCreated)
+		a.put("doc_2", deep(32)).wants(t, http.StatusCreated)
 	})
 }
 
