@@ -151,13 +151,13 @@ func TestPutDocument_BadInput(t *testing.T) {
 	}
 	eachEngine(t, func(t *testing.T, a *api) {
 		for body, field := range map[string]string{
-			deep(33): "",
-			`{}`:                                                                       "status",
-			`{"status":"push_failed"}`:                                                 "status",
-			`{"status":null}`:                                                          "status",
-			`{"status":"reviewed","x":1}`:                                              "x",
-			`{"status":"reviewed","schema":""}`:                                        "schema",
-			`{"status":"reviewed","schema":1}`:                                         "schema",
+			deep(33):                            "",
+			`{}`:                                "status",
+			`{"status":"push_failed"}`:          "status",
+			`{"status":null}`:                   "status",
+			`{"status":"reviewed","x":1}`:       "x",
+			`{"status":"reviewed","schema":""}`: "schema",
+			`{"status":"reviewed","schema":1}`:  "schema",
 			`{"status":"reviewed","external_id":"a\nb"}`:                               "external_id",
 			`{"status":"reviewed","result_url":"javascript:1"}`:                        "result_url",
 			`{"status":"reviewed","metadata":[]}`:                                      "metadata",
