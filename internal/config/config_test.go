@@ -1,0 +1,131 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/numora/delivery/internal/config"
+)
+
+// serve is what the command line comes to when only the database is named, in the environment.
+func serve(t *testing.T, databaseURL string) config.Serve {
+	t.Helper()
+	t.Setenv("NUMORA_DATABASE_URL", databaseURL)
+	return config.Serve{
+		Database: config.Database{DatabaseURL: databaseURL},
+		Listen:   "127.0.0.1:8080", Migrate: "auto", UnknownDocuments: "refuse",
+	}
+}
+
+// problems are those that Check lists; there must be some.
+func problems(t *testing.T, err error) []string {
+	t.Helper()
+	wrong := (*config.Error)(nil)
+	if !errors.As(err, &wrong) || len(wrong.Problems) == 0 {
+		t.Fatalf("got %v, want a list of problems", err)
+	}
+	return wrong.Problems
+}
+
+// file returns the name of a new file with the content.
+func file(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "database-url")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestServe_Check_GoodSettings(t *testing.T) {
+	for name, change := range map[string]func(*config.Serve){
+		"Defaults":               func(*config.Serve) {},
+		"EveryInterface":         func(s *config.Serve) { s.Listen = ":8080" },
+		"IPv6":                   func(s *config.Serve) { s.Listen = "[::1]:8080" },
+		"MigrateOff":             func(s *config.Serve) { s.Migrate = "off" },
+		"RegisterUnknown":        func(s *config.Serve) { s.UnknownDocuments = "register" },
+		"Providers":              func(s *config.Serve) { s.Providers = []string{"dynamics365", "0", "a.b_c-d"} },
+		"ProviderOf64Characters": func(s *config.Serve) { s.Providers = []string{strings.Repeat("a", 64)} },
+		"Dev":                    func(s *config.Serve) { s.Dev = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, "sqlite:numora.db")
+			change(&s)
+			if databaseURL, err := s.Check(); err != nil || databaseURL != "sqlite:numora.db" {
+				t.Errorf("got %q, error %v", databaseURL, err)
+			}
+		})
+	}
+}
+
+func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*config.Serve)
+		want   string
+	}{
+		"NoPort":                  {func(s *config.Serve) { s.Listen = "127.0.0.1" }, "NUMORA_LISTEN"},
+		"NoListen":                {func(s *config.Serve) { s.Listen = "" }, "NUMORA_LISTEN"},
+		"OtherMigrate":            {func(s *config.Serve) { s.Migrate = "yes" }, "NUMORA_MIGRATE"},
+		"NoMigrate":               {func(s *config.Serve) { s.Migrate = "" }, "NUMORA_MIGRATE"},
+		"OtherUnknownDocuments":   {func(s *config.Serve) { s.UnknownDocuments = "allow" }, "NUMORA_UNKNOWN_DOCUMENTS"},
+		"NoUnknownDocuments":      {func(s *config.Serve) { s.UnknownDocuments = "" }, "NUMORA_UNKNOWN_DOCUMENTS"},
+		"EmptyProvider":           {func(s *config.Serve) { s.Providers = []string{"sap", ""} }, "NUMORA_PROVIDERS"},
+		"ProviderInUpperCase":     {func(s *config.Serve) { s.Providers = []string{"SAP"} }, "NUMORA_PROVIDERS"},
+		"ProviderWithSpace":       {func(s *config.Serve) { s.Providers = []string{" sap"} }, "NUMORA_PROVIDERS"},
+		"ProviderBeginsWithDot":   {func(s *config.Serve) { s.Providers = []string{".sap"} }, "NUMORA_PROVIDERS"},
+		"ProviderEndsWithNewline": {func(s *config.Serve) { s.Providers = []string{"sap\n"} }, "NUMORA_PROVIDERS"},
+		"ProviderOf65Characters":  {func(s *config.Serve) { s.Providers = []string{strings.Repeat("a", 65)} }, "NUMORA_PROVIDERS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, "sqlite:numora.db")
+			test.change(&s)
+			databaseURL, err := s.Check()
+			if got := problems(t, err); len(got) != 1 || !strings.Contains(got[0], test.want) {
+				t.Errorf("got %q, want one about %s", got, test.want)
+			}
+			if databaseURL != "" {
+				t.Errorf("got %s in spite of a problem", databaseURL)
+			}
+		})
+	}
+}
+
+func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
+	t.Setenv("NUMORA_DATABASE_URL", "")
+	s := config.Serve{Providers: []string{"SAP", "dynamics365", "-"}}
+	_, err := s.Check()
+	got := problems(t, err)
+	want := []string{
+		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
+		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`,
+	}
+	if !slices.EqualFunc(got, want, strings.Contains) {
+		t.Errorf("got %q, want one about each of %q", got, want)
+	}
+	if text := strings.Split(err.Error(), "\n"); !slices.Equal(text, got) {
+		t.Errorf("the message is %q, want a line for each problem", text)
+	}
+}
+
+func TestServe_Check_DevBringsItsOwnDatabaseUnlessOneIsNamed(t *testing.T) {
+	named := file(t, "sqlite:from-file.db")
+	for name, test := range map[string]struct {
+		url, file, want string
+	}{
+		"None_IsDevs":        {"", "", config.DevDatabase},
+		"URL_IsWhatItNames":  {"sqlite:mine.db", "", "sqlite:mine.db"},
+		"File_IsWhatItNames": {"", named, "sqlite:from-file.db"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, test.url)
+			s.DatabaseURLFile, s.Dev = test.file, true
+			if got, err := s.Check(); err != nil || got != test.want {
+				t.Errorf("got %q, error %v, want %q", got, err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,243 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"gorm.io/gorm"
+
+	"github.com/numora/delivery/internal/delivery"
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// recordedAt and attemptID are those of the history's n-th attempt.
+func recordedAt(n int) time.Time { return time.Date(2026, 1, 1, 0, 0, n, 0, time.UTC) }
+
+func attemptID(n int) string { return fmt.Sprintf("019d1d1a-7f00-7c1b-8a52-%012x", n) }
+
+// call is one on a store that is filled with the history.
+type call func(ctx context.Context, s *Store) error
+
+func listing(query delivery.AttemptQuery) call {
+	return func(ctx context.Context, s *Store) error {
+		query.DocumentID, query.Limit = busyDocument, 20
+		page, err := s.Attempts(ctx, query)
+		if err == nil && len(page.Attempts) == 0 {
+			err = errors.New("the list is empty")
+		}
+		return err
+	}
+}
+
+func recordingOf(attempts ...delivery.Attempt) call {
+	return func(ctx context.Context, s *Store) error { _, err := s.Record(ctx, attempts, nil); return err }
+}
+
+func failedAttempt(n int, executionID, documentID, provider string) delivery.Attempt {
+	return delivery.Attempt{ID: attemptID(n), Report: delivery.Report{
+		DocumentID: documentID, Provider: provider, Status: delivery.Failed, ExecutionID: executionID, AttemptedAt: recordedAt(0),
+	}}
+}
+
+// calls are all that find rows which may be many. Those of a list must also come in the order of its index:
+// a page of a document with a long history must not cost all of that history.
+var calls = map[string]call{
+	"List/FirstPage":     listing(delivery.AttemptQuery{}),
+	"List/BehindACursor": listing(delivery.AttemptQuery{After: &delivery.Position{RecordedAt: recordedAt(10_000), AttemptID: attemptID(10_000)}}),
+	"List/SinceAndUntil": listing(delivery.AttemptQuery{Since: recordedAt(5_000), Until: recordedAt(10_000)}),
+	"List/BehindACursorSinceAndUntil": listing(delivery.AttemptQuery{
+		Since: recordedAt(5_000), Until: recordedAt(10_000),
+		After: &delivery.Position{RecordedAt: recordedAt(7_000), AttemptID: attemptID(7_000)},
+	}),
+	"List/ByProviderAndStatus": listing(delivery.AttemptQuery{Provider: "dynamics365", Status: delivery.Failed}),
+
+	"ListByExecutionID": listing(delivery.AttemptQuery{ExecutionID: "run-4000"}),
+	"EmptyList": func(ctx context.Context, s *Store) error {
+		_, err := s.Attempts(ctx, delivery.AttemptQuery{DocumentID: busyDocument, Until: recordedAt(0), Limit: 20})
+		return err
+	},
+	"Attempt":  func(ctx context.Context, s *Store) error { _, err := s.Attempt(ctx, attemptID(3)); return err },
+	"Document": func(ctx context.Context, s *Store) error { _, err := s.Document(ctx, busyDocument); return err },
+
+	"Record/New":         recordingOf(failedAttempt(30_001, "run-30001", busyDocument, "dynamics365")),
+	"Record/NewProvider": recordingOf(failedAttempt(30_002, "run-30002", busyDocument, "sap")),
+	"Record/Known":       recordingOf(failedAttempt(30_003, "run-4000", busyDocument, "dynamics365")),
+	"Record/Together": recordingOf(
+		failedAttempt(30_004, "run-30004", busyDocument, "dynamics365"), failedAttempt(30_005, "run-30005", "document-5", "dynamics365"),
+		failedAttempt(30_006, "run-30006", "document-6", "dynamics365"), failedAttempt(30_007, "run-4002", "document-7", "sap"),
+	),
+	"PutDocument": func(ctx context.Context, s *Store) error {
+		_, _, err := s.PutDocument(ctx, "document-11", delivery.Registration{Stage: delivery.Processing, Providers: []string{"sap"}}, nil)
+		return err
+	},
+}
+
+// statement is one that the store issued.
+type statement struct {
+	sql       string
+	arguments []any
+}
+
+// issued makes every call and returns the statements of each, as the store sent them.
+func issued(t *testing.T, s *Store) map[string][]statement {
+	t.Helper()
+	var statements []statement
+	keep := func(db *gorm.DB) {
+		statements = append(statements, statement{db.Statement.SQL.String(), slices.Clone(db.Statement.Vars)})
+	}
+	pools := []*gorm.DB{s.writer}
+	if s.reader != s.writer {
+		pools = append(pools, s.reader)
+	}
+	for _, db := range pools {
+		callbacks := db.Callback()
+		for _, err := range []error{
+			callbacks.Query().After("gorm:query").Register("test:keep", keep),
+			callbacks.Create().After("gorm:create").Register("test:keep", keep),
+			callbacks.Update().After("gorm:update").Register("test:keep", keep),
+			callbacks.Row().After("gorm:row").Register("test:keep", keep),
+			callbacks.Raw().After("gorm:raw").Register("test:keep", keep),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	byCall := map[string][]statement{}
+	for name, call := range calls {
+		statements = nil
+		if err := call(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(statements) == 0 {
+			t.Fatalf("%s issued no statement", name)
+		}
+		byCall[name] = statements
+	}
+	return byCall
+}
+
+func TestPlans_Postgres_FindRowsByAnIndex(t *testing.T) {
+	url := storetest.Postgres(t)
+	s := migrated(t, url)
+	fill(t, s)
+	run(t, s, "ANALYZE")
+	statements := issued(t, s)
+	// PostgreSQL plans a statement for its values a few times, then perhaps once and for all.
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		t.Run(mode, func(t *testing.T) {
+			explain := explainPostgres(t, url, mode)
+			checkPlans(t, statements, func(t *testing.T, s statement) plan {
+				lines := explain(t, s)
+				return plan{
+					lines:   lines,
+					scans:   strings.Contains(lines, "Seq Scan"),
+					inOrder: strings.Contains(lines, "using delivery_attempts_document_recorded_idx") && !strings.Contains(lines, "Sort"),
+				}
+			})
+		})
+	}
+}
+
+func TestPlans_SQLite_FindRowsByAnIndex(t *testing.T) {
+	s := migrated(t, storetest.SQLite(t))
+	fill(t, s)
+	statements := issued(t, s)
+	check := func(t *testing.T) {
+		checkPlans(t, statements, func(t *testing.T, given statement) plan {
+			var steps []struct{ Detail string }
+			if err := s.writer.Raw("EXPLAIN QUERY PLAN "+given.sql, given.arguments...).Scan(&steps).Error; err != nil {
+				t.Fatalf("%s: %v", given.sql, err)
+			}
+			found := plan{inOrder: true}
+			for _, step := range steps {
+				found.lines += step.Detail + "\n"
+				// Rows of a VALUES list are scanned too.
+				found.scans = found.scans || strings.HasPrefix(step.Detail, "SCAN ") && !strings.HasSuffix(step.Detail, "-ROW VALUES CLAUSE")
+				found.inOrder = found.inOrder && strings.Contains(step.Detail, "USING INDEX delivery_attempts_document_recorded_idx")
+			}
+			return found
+		})
+	}
+	// Nothing analyses an embedded database, but an operator may.
+	t.Run("not analysed", check)
+	run(t, s, "ANALYZE")
+	t.Run("analysed", check)
+}
+
+// plan is how an engine goes about a statement.
+type plan struct {
+	lines   string
+	scans   bool // reads some table from one end to the other
+	inOrder bool // reads attempts in the order of a list, and does not sort
+}
+
+func checkPlans(t *testing.T, statements map[string][]statement, explain func(*testing.T, statement) plan) {
+	for name, issued := range statements {
+		t.Run(name, func(t *testing.T) {
+			for _, s := range issued {
+				p := explain(t, s)
+				if p.scans {
+					t.Errorf("%s\nreads a whole table:\n%s", s.sql, p.lines)
+				}
+				if strings.HasPrefix(name, "List/") && !p.inOrder {
+					t.Errorf("%s\nis not read in the order of its index:\n%s", s.sql, p.lines)
+				}
+			}
+		})
+	}
+}
+
+// explainPostgres explains in a session of its own, as the server is set up: the store's sessions forbid
+// sequential scans, and would hide that an index is missing.
+func explainPostgres(t *testing.T, url, mode string) func(*testing.T, statement) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	var scansAllowed string
+	if err := conn.QueryRow(t.Context(), "SELECT current_setting('enable_seqscan')").Scan(&scansAllowed); err != nil || scansAllowed != "on" {
+		t.Fatalf("enable_seqscan is %q (%v)", scansAllowed, err)
+	}
+	if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T, s statement) string {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), "PREPARE explained AS "+s.sql); err != nil {
+			t.Fatalf("%s: %v", s.sql, err)
+		}
+		execute := "EXPLAIN EXECUTE explained"
+		if len(s.arguments) > 0 {
+			var places []string
+			for i := range s.arguments {
+				places = append(places, fmt.Sprint("$", i+1))
+			}
+			execute += " (" + strings.Join(places, ", ") + ")"
+		}
+		rows, err := conn.Query(t.Context(), execute, append([]any{pgx.QueryExecModeSimpleProtocol}, s.arguments...)...)
+		if err != nil {
+			t.Fatalf("%s: %v", s.sql, err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatalf("%s: %v", s.sql, err)
+		}
+		if _, err := conn.Exec(t.Context(), "DEALLOCATE explained"); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(lines, "\n")
+	}
+}
