@@ -268,7 +268,7 @@ func TestRouting(t *testing.T) {
 		}
 		for _, path := range []string{
 			"/", "/v1", "/v1/documents/x/delivery/", "/v1/documents/x/", "/v1/documents/", "/v2/documents/x", "/V1/documents/x", "/livez/",
-			"/docs", "/favicon.ico", "//livez",
+			"/v1/delivery/attempts/019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55/", "/v1/delivery/attempts/x/y", "/docs/a/b", "/docs", "/favicon.ico", "//livez",
 		} {
 			got := a.get(path, anonymous)
 			got.wantsError(t, http.StatusNotFound, "not_found")

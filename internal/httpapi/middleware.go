@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -137,15 +138,16 @@ func limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// refuseOptions keeps echo from answering OPTIONS by itself: no route of the contract has it.
-func refuseOptions(next echo.HandlerFunc) echo.HandlerFunc {
+// holdToRoutes keeps echo from routing what the contract does not have: echo lets the last parameter of a
+// path run on over slashes, and answers OPTIONS by itself.
+func holdToRoutes(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Request().Method != http.MethodOptions {
-			return next(c)
+		if strings.Count(c.Path(), "/") != strings.Count(echo.GetPath(c.Request()), "/") {
+			return echo.ErrNotFound
 		}
-		if c.Get(echo.ContextKeyHeaderAllow) != nil {
+		if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
 			return echo.ErrMethodNotAllowed
 		}
-		return echo.ErrNotFound
+		return next(c)
 	}
 }

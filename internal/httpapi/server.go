@@ -55,7 +55,7 @@ func New(config Config) (http.Handler, error) {
 	e.Binder = validatedBinder{}
 	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
 	e.HTTPErrorHandler = writeError
-	e.Use(requestID, accessLog(config.Logger), recoverPanic, limitTime, limitHeaders, refuseOptions)
+	e.Use(requestID, accessLog(config.Logger), recoverPanic, limitTime, limitHeaders, holdToRoutes)
 
 	guard := guard{config.Authenticator}
 	middlewares := make(map[string][]echo.MiddlewareFunc, len(operations))
