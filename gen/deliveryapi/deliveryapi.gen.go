@@ -389,7 +389,8 @@ type Document struct {
 
 	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
-	// space between tokens is not kept.
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
 	Metadata Metadata `json:"metadata"`
 
 	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
@@ -421,7 +422,8 @@ type DocumentRegistration struct {
 
 	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
-	// space between tokens is not kept.
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
 	Metadata Metadata `json:"metadata,omitempty"`
 
 	// Providers The providers the document has to reach. Where the server's settings name the providers, any other
@@ -530,7 +532,8 @@ type Instant = time.Time
 
 // Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 // as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
-// space between tokens is not kept.
+// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+// refused.
 type Metadata = json.RawMessage
 
 // Provider The downstream system. Any name of this alphabet is accepted.

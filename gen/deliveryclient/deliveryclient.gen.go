@@ -375,7 +375,8 @@ type Document struct {
 
 	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
-	// space between tokens is not kept.
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
 	Metadata Metadata `json:"metadata"`
 
 	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
@@ -407,7 +408,8 @@ type DocumentRegistration struct {
 
 	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
-	// space between tokens is not kept.
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
 	Metadata Metadata `json:"metadata,omitempty"`
 
 	// Providers The providers the document has to reach. Where the server's settings name the providers, any other
@@ -516,7 +518,8 @@ type Instant = time.Time
 
 // Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 // as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
-// space between tokens is not kept.
+// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+// refused.
 type Metadata = json.RawMessage
 
 // Provider The downstream system. Any name of this alphabet is accepted.
@@ -846,7 +849,7 @@ type ClientInterface interface {
 	// - `succeeded`: the destination took it; `external_record_id` is required.
 	// - `failed`: the destination refused it or could not be reached.
 	// - `skipped`: the worker completed on purpose without creating records, for example because a
-	//   supplier lookup found no match. It stops automatic retries like a success.
+	//   supplier lookup found no match. For the push status it counts like a success.
 	//
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
@@ -868,7 +871,7 @@ type ClientInterface interface {
 	// - `succeeded`: the destination took it; `external_record_id` is required.
 	// - `failed`: the destination refused it or could not be reached.
 	// - `skipped`: the worker completed on purpose without creating records, for example because a
-	//   supplier lookup found no match. It stops automatic retries like a success.
+	//   supplier lookup found no match. For the push status it counts like a success.
 	//
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
@@ -1011,7 +1014,7 @@ func (c *Client) ListDocumentDelivery(ctx context.Context, id DocumentID, params
 //   - `succeeded`: the destination took it; `external_record_id` is required.
 //   - `failed`: the destination refused it or could not be reached.
 //   - `skipped`: the worker completed on purpose without creating records, for example because a
-//     supplier lookup found no match. It stops automatic retries like a success.
+//     supplier lookup found no match. For the push status it counts like a success.
 //
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A
@@ -1043,7 +1046,7 @@ func (c *Client) RecordDeliveryWithBody(ctx context.Context, id DocumentID, para
 //   - `succeeded`: the destination took it; `external_record_id` is required.
 //   - `failed`: the destination refused it or could not be reached.
 //   - `skipped`: the worker completed on purpose without creating records, for example because a
-//     supplier lookup found no match. It stops automatic retries like a success.
+//     supplier lookup found no match. For the push status it counts like a success.
 //
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A
@@ -1565,7 +1568,7 @@ type ClientWithResponsesInterface interface {
 	// - `succeeded`: the destination took it; `external_record_id` is required.
 	// - `failed`: the destination refused it or could not be reached.
 	// - `skipped`: the worker completed on purpose without creating records, for example because a
-	//   supplier lookup found no match. It stops automatic retries like a success.
+	//   supplier lookup found no match. For the push status it counts like a success.
 	//
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
@@ -1587,7 +1590,7 @@ type ClientWithResponsesInterface interface {
 	// - `succeeded`: the destination took it; `external_record_id` is required.
 	// - `failed`: the destination refused it or could not be reached.
 	// - `skipped`: the worker completed on purpose without creating records, for example because a
-	//   supplier lookup found no match. It stops automatic retries like a success.
+	//   supplier lookup found no match. For the push status it counts like a success.
 	//
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
@@ -2570,7 +2573,7 @@ func (c *ClientWithResponses) ListDocumentDeliveryWithResponse(ctx context.Conte
 //   - `succeeded`: the destination took it; `external_record_id` is required.
 //   - `failed`: the destination refused it or could not be reached.
 //   - `skipped`: the worker completed on purpose without creating records, for example because a
-//     supplier lookup found no match. It stops automatic retries like a success.
+//     supplier lookup found no match. For the push status it counts like a success.
 //
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A
@@ -2598,7 +2601,7 @@ func (c *ClientWithResponses) RecordDeliveryWithBodyWithResponse(ctx context.Con
 //   - `succeeded`: the destination took it; `external_record_id` is required.
 //   - `failed`: the destination refused it or could not be reached.
 //   - `skipped`: the worker completed on purpose without creating records, for example because a
-//     supplier lookup found no match. It stops automatic retries like a success.
+//     supplier lookup found no match. For the push status it counts like a success.
 //
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +16,8 @@ import (
 )
 
 const (
-	devKeyFile    = "data/dev.key"
+	devFolder     = "data"
+	devKeyFile    = devFolder + "/dev.key"
 	devDocumentID = "4be38121-3791-4856-80d5-c57dbec2cf78"
 )
 
@@ -52,9 +52,6 @@ func ensureDevKey(ctx context.Context, db *store.Store, authenticator *apikey.Au
 	}
 	key, text, err := apikey.New(apikey.Test, "dev", apikey.Scopes(), delivery.NewInstant(time.Now()), time.Time{})
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(devKeyFile), 0o700); err != nil {
 		return err
 	}
 	// Written beside and moved, so that the file is never half there nor, for a moment, readable by others.

@@ -18,22 +18,33 @@ import (
 	"github.com/numora/delivery/internal/store"
 )
 
-// withStore runs do on the database that the settings name.
-func withStore(database config.Database, do func(db *store.Store) error) error {
+// withStore opens the database that the settings name, for do.
+func withStore(database config.Database, options store.Options, do func(db *store.Store) error) error {
 	databaseURL, err := database.Check()
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(databaseURL, store.Options{})
+	db, err := store.Open(databaseURL, options)
 	if err != nil {
 		return err
 	}
 	return errors.Join(do(db), db.Close())
 }
 
+// withKeys is withStore for work on the keys. That a database may lose what is acknowledged matters to
+// reports; keys may be made there.
+func withKeys(ctx context.Context, database config.Database, do func(db *store.Store) error) error {
+	return withStore(database, store.Options{AllowLossy: true}, func(db *store.Store) error {
+		if err := db.Ready(ctx); err != nil {
+			return err
+		}
+		return do(db)
+	})
+}
+
 // Migrate brings the schema of a database up to what this binary needs.
 func Migrate(ctx context.Context, database config.Database) error {
-	return withStore(database, func(db *store.Store) error { return db.Migrate(ctx) })
+	return withStore(database, store.Options{Create: true}, func(db *store.Store) error { return db.Migrate(ctx) })
 }
 
 // NewKey is what a key is made from.
@@ -72,7 +83,7 @@ func CreateKey(ctx context.Context, database config.Database, wanted NewKey, out
 	if err != nil {
 		return err
 	}
-	return withStore(database, func(db *store.Store) error {
+	return withKeys(ctx, database, func(db *store.Store) error {
 		if err := db.AddKey(ctx, key); err != nil {
 			return err
 		}
@@ -88,7 +99,7 @@ func validKeyName(name string) bool {
 
 // ListKeys writes all API keys to out, without their secrets, which are not stored.
 func ListKeys(ctx context.Context, database config.Database, asJSON bool, out io.Writer) error {
-	return withStore(database, func(db *store.Store) error {
+	return withKeys(ctx, database, func(db *store.Store) error {
 		keys, err := db.Keys(ctx)
 		if err != nil {
 			return err
@@ -152,7 +163,7 @@ func instantOr(none string, t time.Time) string {
 
 // RevokeKey revokes an API key by its id. One that is revoked already stays as it is.
 func RevokeKey(ctx context.Context, database config.Database, id string) error {
-	return withStore(database, func(db *store.Store) error {
+	return withKeys(ctx, database, func(db *store.Store) error {
 		err := db.RevokeKey(ctx, id, delivery.NewInstant(time.Now()))
 		if errors.Is(err, apikey.ErrNotFound) {
 			return fmt.Errorf("no API key has the id %q; \"numora-delivery keys list\" shows them", id)

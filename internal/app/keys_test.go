@@ -3,6 +3,8 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,4 +56,23 @@ func TestKeys_WorkBesideARunningServer(t *testing.T) {
 			t.Errorf("keys revoke of an unknown key: exit code %d: %s", code, stderr)
 		}
 	})
+}
+
+func TestKeys_WithoutADatabase_SayWhatToDo(t *testing.T) {
+	folder := t.TempDir()
+	for name, c := range map[string]struct{ path, wants string }{
+		"no file":   {"missing.db", "missing.db"},
+		"no schema": {"empty.db", "numora-delivery migrate"},
+	} {
+		if name == "no schema" {
+			check(t, os.WriteFile(filepath.Join(folder, c.path), nil, 0o600))
+		}
+		_, stderr, code := run(t, folder, []string{"NUMORA_DATABASE_URL=sqlite:" + c.path}, "keys", "list")
+		if code != 1 || !strings.Contains(stderr, c.wants) || strings.Contains(stderr, "SQL") {
+			t.Errorf("%s: exit code %d: %s", name, code, stderr)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(folder, "missing.db")); err == nil {
+		t.Error("a key command made a database")
+	}
 }

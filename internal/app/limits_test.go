@@ -2,6 +2,8 @@ package app
 
 import (
 	"bufio"
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -17,32 +19,128 @@ import (
 	"github.com/numora/delivery/internal/store/storetest"
 )
 
-// What trickles in is answered or closed in time, and net/http answers nothing by itself that routing could.
-func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
-	db, err := store.Open(storetest.SQLite(t), store.Options{})
+// slowKeys takes until past the server's read limit to find a key, and says when it is at it.
+type slowKeys struct {
+	apikey.Store
+	asked chan struct{}
+	takes time.Duration
+}
+
+func (s slowKeys) Key(ctx context.Context, id string) (apikey.Key, error) {
+	close(s.asked)
+	<-time.After(s.takes)
+	return s.Store.Key(ctx, id)
+}
+
+// A report must not be refused as incomplete because our own database was slow.
+func TestServer_BodyHasItsTime_WhenTheKeyTookLong(t *testing.T) {
+	db, key := newStore(t)
+	slow := slowKeys{db, make(chan struct{}), 300 * time.Millisecond}
+	address := listen(t, db, slow, func(server *http.Server) { server.ReadTimeout = 100 * time.Millisecond })
+	connection := dial(t, address)
+	body := `{"status":"reviewed"}`
+	_, err := fmt.Fprintf(connection, "PUT /v1/documents/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", key, len(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close() }()
+	<-slow.asked
+	if _, err := io.WriteString(connection, body); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(connection)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 201 Created") {
+		t.Errorf("got %s (%v)", answer, err)
+	}
+}
+
+// A client that has said all it wants to say and closes its side still gets its answer.
+func TestServer_HalfClosedClient_IsAnswered(t *testing.T) {
+	db, key := newStore(t)
+	address := listen(t, db, db, func(*http.Server) {})
+	for range 20 {
+		connection := dial(t, address)
+		_, err := fmt.Fprintf(connection, "GET /v1/documents/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := connection.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(connection)
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 404 Not Found") {
+			t.Fatalf("got %s (%v)", answer, err)
+		}
+	}
+}
+
+func newStore(t *testing.T) (db *store.Store, key string) {
+	t.Helper()
+	db, err := store.Open(storetest.SQLite(t), store.Options{Create: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	key, text, err := apikey.New(apikey.Test, "worker", apikey.Scopes(), time.Now(), time.Time{})
+	made, key, err := apikey.New(apikey.Test, "worker", apikey.Scopes(), time.Now(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.AddKey(t.Context(), key); err != nil {
+	if err := db.AddKey(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
+	return db, key
+}
+
+// shortened is a limit that tests need not wait long for.
+const shortened = 200 * time.Millisecond
+
+// listen starts the server as serve does, but for what configure changes and a shortened limit for bodies.
+func listen(t *testing.T, db *store.Store, keys apikey.Store, configure func(*http.Server)) (address string) {
+	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	handler, err := httpapi.New(httpapi.Config{
 		Service:       delivery.NewService(db, delivery.Settings{}, time.Now),
-		Authenticator: apikey.NewAuthenticator(db, time.Now), Ready: db.Ready, Logger: logger,
+		Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: db.Ready,
+		BodyTimeout: 2 * shortened, Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := newServer(handler, logger)
+	configure(server)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return listener.Addr().String()
+}
+
+func dial(t *testing.T, address string) net.Conn {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = connection.Close() })
+	if err := connection.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return connection
+}
+
+// What trickles in is answered or closed in time, and net/http answers nothing by itself that routing could.
+func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
+	db, text := newStore(t)
+	var server http.Server // its limits, as they are and as the test shortens them
+	address := listen(t, db, db, func(s *http.Server) {
+		server = http.Server{ReadHeaderTimeout: s.ReadHeaderTimeout, ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout}
+		s.ReadHeaderTimeout, s.ReadTimeout = shortened, 2*shortened
+	})
 	for name, limit := range map[string]time.Duration{
 		"read header": server.ReadHeaderTimeout, "read": server.ReadTimeout, "write": server.WriteTimeout, "idle": server.IdleTimeout,
 	} {
@@ -50,14 +148,6 @@ func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
 			t.Errorf("the %s limit is %v", name, limit)
 		}
 	}
-	server.ReadHeaderTimeout, server.ReadTimeout = 200*time.Millisecond, 400*time.Millisecond // so that the test need not wait
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
-
 	head := "POST /v1/documents/x/delivery HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + text + "\r\nContent-Type: application/json\r\n"
 	// What breaks off before there is a request to route, net/http ends by itself: answered or not.
 	for name, c := range map[string]struct{ sent, wants string }{
@@ -69,15 +159,8 @@ func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
 		"OPTIONS *":                           {"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 404 Not Found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			connection, err := net.Dial("tcp", listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = connection.Close() }()
+			connection := dial(t, address)
 			if _, err := io.WriteString(connection, c.sent); err != nil {
-				t.Fatal(err)
-			}
-			if err := connection.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
 			reader := bufio.NewReader(connection)
@@ -94,7 +177,7 @@ func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
 			}
 		})
 	}
-	if response, err := http.Get("http://" + listener.Addr().String() + "/livez"); err != nil || response.StatusCode != http.StatusOK {
+	if response, err := http.Get("http://" + address + "/livez"); err != nil || response.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: %v, %v", response, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,9 @@ import (
 	"github.com/numora/delivery/internal/httpapi"
 	"github.com/numora/delivery/internal/store"
 )
+
+// bodyTimeout is how long a request, and then again its body, may take to arrive.
+const bodyTimeout = 10 * time.Second
 
 // stopTimeout is how long requests in work may take to finish once the server stops.
 const stopTimeout = 8 * time.Second
@@ -31,7 +35,12 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 		return err
 	}
 	logger := slog.New(slog.NewJSONHandler(logs, nil))
-	db, err := store.Open(databaseURL, store.Options{AllowLossy: settings.AllowLossyDatabase})
+	if settings.Dev {
+		if err := os.MkdirAll(devFolder, 0o700); err != nil {
+			return fmt.Errorf("prepare %s: %w", devFolder, err)
+		}
+	}
+	db, err := store.Open(databaseURL, store.Options{AllowLossy: settings.AllowLossyDatabase, Create: true})
 	if err != nil {
 		return err
 	}
@@ -50,7 +59,7 @@ func serve(ctx context.Context, settings config.Serve, db *store.Store, logger *
 	authenticator := apikey.NewAuthenticator(db, time.Now)
 	var draining atomic.Bool
 	handler, err := httpapi.New(httpapi.Config{
-		Service: service, Authenticator: authenticator, Logger: logger,
+		Service: service, Authenticator: authenticator, BodyTimeout: bodyTimeout, Logger: logger,
 		Ready: func(ctx context.Context) error {
 			if draining.Load() {
 				return errors.New("the server is stopping")
@@ -74,6 +83,9 @@ func serve(ctx context.Context, settings config.Serve, db *store.Store, logger *
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	logger.Info("serving", slog.String("address", listener.Addr().String()))
+	if err := db.Ready(ctx); err != nil {
+		logger.Warn("not ready", slog.String("error", err.Error()))
+	}
 
 	select {
 	case err := <-served:
@@ -97,7 +109,7 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:                      handler,
 		ReadHeaderTimeout:            5 * time.Second,
-		ReadTimeout:                  10 * time.Second,
+		ReadTimeout:                  bodyTimeout,
 		WriteTimeout:                 30 * time.Second,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               64 << 10,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -83,9 +84,12 @@ func (s *Service) Document(ctx context.Context, id string) (Document, error) {
 // settings do not name, when they name any, is an *InvalidValueError.
 func (s *Service) PutDocument(ctx context.Context, id string, registration Registration) (document Document, created bool, err error) {
 	if len(s.settings.Providers) > 0 {
-		for _, provider := range registration.Providers {
+		for i, provider := range registration.Providers {
 			if !slices.Contains(s.settings.Providers, provider) {
-				return Document{}, false, &InvalidValueError{Field: "providers", Issue: "may only name providers that the server's settings name"}
+				return Document{}, false, &InvalidValueError{
+					Field: fmt.Sprintf("providers/%d", i),
+					Issue: "must be a provider that the server's settings name: " + strings.Join(s.settings.Providers, ", "),
+				}
 			}
 		}
 	}

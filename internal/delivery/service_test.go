@@ -169,8 +169,8 @@ func TestService_PutDocument_Providers(t *testing.T) {
 			registration := delivery.Registration{Stage: delivery.Reviewed, Providers: test.providers}
 			_, created, err := newService(store, test.settings).PutDocument(t.Context(), "document", registration)
 			if !test.ok {
-				if invalid := (*delivery.InvalidValueError)(nil); !errors.As(err, &invalid) || invalid.Field != "providers" {
-					t.Errorf("got %v, want invalid providers", err)
+				if invalid := (*delivery.InvalidValueError)(nil); !errors.As(err, &invalid) || invalid.Field != "providers/1" {
+					t.Errorf("got %v, want the second provider invalid", err)
 				}
 				if store.calls != 0 {
 					t.Error("the store was asked")

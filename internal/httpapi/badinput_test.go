@@ -110,7 +110,7 @@ func TestBadBody_IsRefusedAndLeavesNothing(t *testing.T) {
 		"", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://crm.example/", "//crm.example/1",
 		"/rows/1", "crm.example", "http:crm.example", "http:///rows", "https://", "https://?x", "https://user@crm.example/", "https://u:p@crm.example/",
 		"https://crm.example\\\\@evil.example/", "https://crm.example/a b", "https://crm.example/\\n", "https://:80/", "https://crm.example:port/",
-		"\\thttps://crm.example/", "https://crm.example/" + strings.Repeat("x", 3000),
+		"\\thttps://crm.example/", "https://crm\u202eelpmaxe/", "https://crm.example/\u2028", "h", "http:/x", "https://crm.example/" + strings.Repeat("x", 3000),
 	} {
 		cases = append(cases, struct {
 			name, body string
@@ -237,6 +237,15 @@ func TestBadQuery_Is400(t *testing.T) {
 				a.get("/v1/documents/"+documentID+"/delivery?"+query).wantsError(t, http.StatusBadRequest, "invalid_payload", field)
 			})
 		}
+		// All that is wrong is said at once, always in the same words.
+		for range 5 {
+			got := a.get("/v1/documents/" + documentID + "/delivery?d=1&c=2&b=3&limit=0&a=4")
+			got.wantsError(t, http.StatusBadRequest, "invalid_payload", "a", "b", "c", "d", "limit")
+			if message := got.problem(t).Message; !strings.HasPrefix(message, "The request was refused: a is not a query parameter") {
+				t.Errorf("the message is %s", message)
+			}
+		}
+		a.get("/livez?probe=1").wants(t, http.StatusOK)
 		a.get("/v1/documents/"+documentID+"/delivery?limit=%zz").wantsError(t, http.StatusBadRequest, "invalid_payload", "")
 		// Instants that no database keeps select all or nothing.
 		for _, query := range []string{

@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
@@ -18,13 +20,19 @@ const maxBodyBytes = 64 << 10
 // bodyKey is where validate leaves the *jsonBody for validatedBinder.
 const bodyKey = "numora.body"
 
-// readBody reads a JSON body, after it made sure by the headers that it is one.
-func readBody(request *http.Request) ([]byte, error) {
+// readBody reads a JSON body, after it made sure by the headers that it is one. It may take timeout to arrive,
+// from now: the server's own limit began with the request, and what the key took to be looked up must not
+// count against the client.
+func readBody(c echo.Context, timeout time.Duration) ([]byte, error) {
+	request := c.Request()
 	if !isPlainJSON(request.Header) {
 		return nil, errUnsupportedMediaType
 	}
 	if request.ContentLength > maxBodyBytes {
 		return nil, errPayloadTooLarge
+	}
+	if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, fmt.Errorf("limit the body's time: %w", err)
 	}
 	data, err := io.ReadAll(io.LimitReader(request.Body, maxBodyBytes+1))
 	if err != nil {
@@ -47,7 +55,7 @@ func isPlainJSON(header http.Header) bool {
 		return false
 	}
 	charset, given := parameters["charset"]
-	return !given || strings.EqualFold(charset, "utf-8")
+	return !given || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 // validatedBinder hands the generated code the very value that was validated, so that no second decoder

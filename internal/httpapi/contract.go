@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -55,31 +56,40 @@ func newOperations(contract *openapi3.T) (map[string]*operation, error) {
 
 // validate holds a request against the contract. Its body, if the operation takes one, is decoded once and
 // strictly; the value that was validated is the one that is bound, see validatedBinder.
-func (o *operation) validate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if o.body == nil {
+func (o *operation) validate(bodyTimeout time.Duration) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			var data []byte
+			if o.body != nil {
+				var err error
+				if data, err = readBody(c, bodyTimeout); err != nil {
+					return err
+				}
+			}
 			if err := o.validateParameters(c); err != nil {
 				return err
 			}
+			if o.body != nil {
+				if err := o.validateBody(c, data); err != nil {
+					return err
+				}
+			}
 			return next(c)
 		}
-		data, err := readBody(c.Request())
-		if err != nil {
-			return err
-		}
-		if err := o.validateParameters(c); err != nil {
-			return err
-		}
-		body, err := decodeStrict(data)
-		if err != nil {
-			return err
-		}
-		if err := o.body.VisitJSON(body.value, validationOptions...); err != nil {
-			return explainBody(err)
-		}
-		c.Set(bodyKey, body)
-		return next(c)
 	}
+}
+
+// validateBody decodes a body, holds it against the contract, and leaves it for validatedBinder.
+func (o *operation) validateBody(c echo.Context, data []byte) error {
+	body, err := decodeStrict(data)
+	if err != nil {
+		return err
+	}
+	if err := o.body.VisitJSON(body.value, validationOptions...); err != nil {
+		return explainBody(err)
+	}
+	c.Set(bodyKey, body)
+	return nil
 }
 
 // validationOptions make kin-openapi find every problem of a body, and check instants as instants.
@@ -109,27 +119,39 @@ func (o *operation) validateParameters(c echo.Context) error {
 	if err != nil {
 		return errInvalidPayload(detail{"", "the query is not well formed"})
 	}
-	for name, values := range query {
-		if !slices.Contains(o.query, name) {
-			return errInvalidPayload(detail{name, "is not a query parameter of this operation"})
-		}
-		if len(values) > 1 {
-			return errInvalidPayload(detail{name, "is given more than once"})
-		}
-	}
 	path, err := pathParameters(c)
 	if err != nil {
 		return err
 	}
+	details := o.checkQuery(query)
 	input := &openapi3filter.RequestValidationInput{
 		Request: request, PathParams: path, QueryParams: query, Options: parameterOptions,
 	}
 	for _, parameter := range o.parameters {
 		if err := openapi3filter.ValidateParameter(context.Background(), input, parameter); err != nil {
-			return explainParameter(parameter, err)
+			details = append(details, explainParameter(parameter, err)...)
 		}
 	}
+	if len(details) > 0 {
+		return errInvalidPayload(firstOfEachField(details)...)
+	}
 	return nil
+}
+
+// checkQuery finds what is misspelt or ambiguous, sorted by name. Probes may carry any query.
+func (o *operation) checkQuery(query url.Values) []detail {
+	if o.scope == "" {
+		return nil
+	}
+	var details []detail
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !slices.Contains(o.query, name) {
+			details = append(details, detail{name, "is not a query parameter of this operation"})
+		} else if len(query[name]) > 1 {
+			details = append(details, detail{name, "is given more than once"})
+		}
+	}
+	return details
 }
 
 // pathParameters returns the path's parameters unescaped, as the generated code binds them. echo hands

@@ -32,6 +32,14 @@ type detail struct {
 	Issue string
 }
 
+// sentence puts the field, where there is one, in front of the issue.
+func (d detail) sentence() string {
+	if d.Field == "" {
+		return d.Issue
+	}
+	return d.Field + " " + d.Issue
+}
+
 var (
 	errUnauthorized = &apiError{
 		status: http.StatusUnauthorized, code: deliveryapi.ErrorCodeUnauthorized,
@@ -105,7 +113,7 @@ func errRefused(status int, code deliveryapi.ErrorCode, details []detail) *apiEr
 	var parts []string
 	for i, d := range details {
 		details[i].Field = shorten(d.Field)
-		parts = append(parts, strings.TrimPrefix(details[i].Field+" "+d.Issue, " "))
+		parts = append(parts, details[i].sentence())
 	}
 	if more := len(parts) - maxMessageDetails; more > 0 {
 		parts = append(parts[:maxMessageDetails], fmt.Sprintf("and %d more, see details", more))

@@ -23,7 +23,7 @@ func explainBody(err error) error {
 }
 
 // explainParameter does the same for a parameter.
-func explainParameter(parameter *openapi3.Parameter, err error) error {
+func explainParameter(parameter *openapi3.Parameter, err error) []detail {
 	var details []detail
 	for _, problem := range schemaErrors(err) {
 		details = append(details, explainSchema(problem, parameter.Name)...)
@@ -31,17 +31,16 @@ func explainParameter(parameter *openapi3.Parameter, err error) error {
 	var parse *openapi3filter.ParseError
 	switch {
 	case len(details) > 0:
-		details = firstOfEachField(details)
+		return details
 	case errors.As(err, &parse):
-		details = []detail{{parameter.Name, "must be " + withArticle(parameter.Schema.Value.Type.Slice())}}
+		return []detail{{parameter.Name, "must be " + withArticle(parameter.Schema.Value.Type.Slice())}}
 	case errors.Is(err, openapi3filter.ErrInvalidEmptyValue):
-		details = []detail{{parameter.Name, "must not be empty"}}
+		return []detail{{parameter.Name, "must not be empty"}}
 	case errors.Is(err, openapi3filter.ErrInvalidRequired):
-		details = []detail{{parameter.Name, "is required"}}
+		return []detail{{parameter.Name, "is required"}}
 	default:
-		details = []detail{{parameter.Name, "is not valid"}}
+		return []detail{{parameter.Name, "is not valid"}}
 	}
-	return errInvalidPayload(details...)
 }
 
 // schemaErrors finds the innermost schema errors in err. A oneOf wraps those of the variant that its

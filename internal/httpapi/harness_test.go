@@ -52,7 +52,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, a *api)) {
 
 func newAPI(t *testing.T, databaseURL string, settings delivery.Settings) *api {
 	t.Helper()
-	db, err := store.Open(databaseURL, store.Options{})
+	db, err := store.Open(databaseURL, store.Options{Create: true})
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
 	check(t, db.Migrate(t.Context()))
@@ -66,7 +66,7 @@ func newAPI(t *testing.T, databaseURL string, settings delivery.Settings) *api {
 func (a *api) serve(service *delivery.Service, keys apikey.Store, ready func(context.Context) error) {
 	a.t.Helper()
 	handler, err := httpapi.New(httpapi.Config{
-		Service: service, Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: ready,
+		Service: service, Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: ready, BodyTimeout: 10 * time.Second,
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)),
 	})
 	check(a.t, err)

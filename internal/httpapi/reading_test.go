@@ -190,7 +190,7 @@ func TestPutDocument_WhereSettingsNameTheProviders(t *testing.T) {
 		if d := a.put(documentID, `{"status":"reviewed"}`).wants(t, http.StatusCreated)["deliveries"].([]any); len(d) != 2 {
 			t.Errorf("by default it has %v", d)
 		}
-		a.put("other", `{"status":"reviewed","providers":["odoo"]}`).wantsError(t, http.StatusUnprocessableEntity, "invalid_value", "providers")
+		a.put("other", `{"status":"reviewed","providers":["odoo"]}`).wantsError(t, http.StatusUnprocessableEntity, "invalid_value", "providers/0")
 		a.get("/v1/documents/other").wantsError(t, http.StatusNotFound, "not_found")
 		// They never refuse a report.
 		a.report(strings.Replace(reportBody("one"), "dynamics365", "odoo", 1)).wants(t, http.StatusCreated)

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -31,8 +32,10 @@ type Config struct {
 	Service       *delivery.Service
 	Authenticator *apikey.Authenticator
 	// Ready returns nil when the server can take work.
-	Ready  func(ctx context.Context) error
-	Logger *slog.Logger
+	Ready func(ctx context.Context) error
+	// BodyTimeout is how long a request's body may take to arrive.
+	BodyTimeout time.Duration
+	Logger      *slog.Logger
 }
 
 // New returns the handler of the whole API, the documentation and the probes.
@@ -60,7 +63,7 @@ func New(config Config) (http.Handler, error) {
 	guard := guard{config.Authenticator}
 	middlewares := make(map[string][]echo.MiddlewareFunc, len(operations))
 	for id, operation := range operations {
-		middlewares[id] = []echo.MiddlewareFunc{guard.admit(operation), operation.validate}
+		middlewares[id] = []echo.MiddlewareFunc{guard.admit(operation), operation.validate(config.BodyTimeout)}
 	}
 	handlers := &handlers{service: config.Service, ready: config.Ready, contractJSON: contractJSON}
 	strict := deliveryapi.NewStrictHandler(handlers, []deliveryapi.StrictMiddlewareFunc{writeTyped})

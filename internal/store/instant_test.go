@@ -25,7 +25,7 @@ func TestInstants_ComeBackAsTheyWereStored(t *testing.T) {
 		s := migrated(t, url)
 		if s.writer.Name() == "postgres" {
 			set(t, url, "timezone", "'Asia/Kathmandu'") // a server's zone must not show
-			s = opened(t, url, Options{})
+			s = opened(t, url, Options{Create: true})
 		}
 		register(t, s)
 		n := 0

@@ -41,19 +41,23 @@ func appliedMigrations(t *testing.T, s *Store) (n int64) {
 	return n
 }
 
-// Replicas start together, and each opens the fresh database and brings its schema up.
+// Replicas start together, and each brings the schema up.
 func TestMigrate_ManyStartersAtOnce_AllSucceed(t *testing.T) {
 	for name, starters := range map[string]int{"Two": 2, "Eight": 8} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Engines(t, func(t *testing.T, url string) {
+				var stores []*Store
+				for range starters {
+					stores = append(stores, opened(t, url, Options{Create: true}))
+				}
 				errs := make([]error, starters)
 				start := make(chan struct{})
 				var running sync.WaitGroup
-				for i := range starters {
+				for i, s := range stores {
 					running.Go(func() {
 						<-start
-						errs[i] = startOnce(t.Context(), url)
+						errs[i] = errors.Join(s.Migrate(t.Context()), s.Ready(t.Context()))
 					})
 				}
 				close(start)
@@ -62,24 +66,12 @@ func TestMigrate_ManyStartersAtOnce_AllSucceed(t *testing.T) {
 					t.Error(err)
 				}
 				// Goose notes its own beginning as version 0.
-				if n := appliedMigrations(t, opened(t, url, Options{})); n != schemaVersion+1 {
+				if n := appliedMigrations(t, stores[0]); n != schemaVersion+1 {
 					t.Errorf("%d migrations are noted, want each once", n)
 				}
 			})
 		})
 	}
-}
-
-// startOnce does what a server does until it is ready, and stops.
-func startOnce(ctx context.Context, url string) error {
-	s, err := Open(url, Options{})
-	if err != nil {
-		return err
-	}
-	if err = s.Migrate(ctx); err == nil {
-		err = s.Ready(ctx)
-	}
-	return errors.Join(err, s.Close())
 }
 
 // Starters that race do not meet each time; this one does.
@@ -115,7 +107,7 @@ func TestMigrate_WhileAnotherMigrates_Waits(t *testing.T) {
 		},
 	}
 	storetest.Engines(t, func(t *testing.T, url string) {
-		s := opened(t, url, Options{})
+		s := opened(t, url, Options{Create: true})
 		release := holds[s.writer.Name()](t, url)
 		// However long it waits: it ends waiting, and has done nothing.
 		brief, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -138,7 +130,7 @@ func TestMigrate_WhileAnotherMigrates_Waits(t *testing.T) {
 
 func TestReady_EmptyDatabase_SaysWhatToRun(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, url string) {
-		err := opened(t, url, Options{}).Ready(t.Context())
+		err := opened(t, url, Options{Create: true}).Ready(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "numora-delivery migrate") {
 			t.Errorf("got %v, want an error that says what to run", err)
 		}

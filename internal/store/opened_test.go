@@ -24,7 +24,7 @@ func opened(t *testing.T, url string, options Options) *Store {
 // migrated is a store on the database that url names, with its schema.
 func migrated(t *testing.T, url string) *Store {
 	t.Helper()
-	s := opened(t, url, Options{})
+	s := opened(t, url, Options{Create: true})
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

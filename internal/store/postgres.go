@@ -40,13 +40,16 @@ func newPostgres(url string) (*postgresEngine, error) {
 		// pgx leaves passwords out of this error, but repeats the rest of the URL.
 		return nil, errors.New("the database URL is not a valid PostgreSQL URL: postgres://USER@HOST:PORT/DATABASE?OPTIONS")
 	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 3 * time.Second
+	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "numora-delivery"
 	}
 	return &postgresEngine{config: config}, nil
 }
 
-func (e *postgresEngine) open() (writer, reader gorm.Dialector, err error) {
+func (e *postgresEngine) open(Options) (writer, reader gorm.Dialector, err error) {
 	e.pool = stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(e.prepareSession))
 	e.pool.SetMaxOpenConns(postgresConnections)
 	e.pool.SetMaxIdleConns(postgresConnections)
@@ -54,6 +57,16 @@ func (e *postgresEngine) open() (writer, reader gorm.Dialector, err error) {
 	dialector := postgres.New(postgres.Config{Conn: e.pool})
 	return dialector, dialector, nil
 }
+
+// sessionSettings hold in every session. A replica that hangs or vanishes in the middle of a transaction must
+// not keep a delivery locked for the others, nor those waiting for it a connection each. Compiling plans costs
+// more than any of these statements.
+const sessionSettings = `
+	SET default_transaction_isolation = 'read committed';
+	SET idle_in_transaction_session_timeout = '5s';
+	SET lock_timeout = '2s';
+	SET enable_seqscan = off;
+	SET jit = off`
 
 // prepareSession settles what recording rests on in each new session, whatever the role's or the database's
 // defaults are: a commit is acknowledged only when it is on disk, a statement sees what was committed before
@@ -64,7 +77,7 @@ func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) err
 		return err
 	}
 	e.fsyncOff.Store(fsync != "on")
-	settings := "SET default_transaction_isolation = 'read committed'; SET enable_seqscan = off"
+	settings := sessionSettings
 	if commit != "on" && commit != "remote_apply" {
 		settings += "; SET synchronous_commit = on"
 	}
@@ -109,6 +122,10 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 // had in time (55P03), an operator's or time-out's doing (57), the system's own trouble (58), a primary
 // that became a standby (25006).
 func (e *postgresEngine) transient(err error) bool {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return true // whatever the reason, nothing can have happened
+	}
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) {
 		switch failure.Code {
@@ -123,12 +140,11 @@ func (e *postgresEngine) transient(err error) bool {
 		return false
 	}
 	var network net.Error
-	var connect *pgconn.ConnectError
 	return errors.Is(err, errLossyPostgres) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
+		errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
 func (e *postgresEngine) close() error {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"gorm.io/gorm"
 
 	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/store/storetest"
@@ -57,7 +58,7 @@ func TestPostgres_Sessions_CommitDurably(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			databaseURL := storetest.Postgres(t)
 			set(t, databaseURL, "synchronous_commit", setting)
-			s := opened(t, databaseURL, Options{})
+			s := opened(t, databaseURL, Options{Create: true})
 			everyConnection(t, s.writer, func(name string, conn *sql.Conn) {
 				var got string
 				if err := conn.QueryRowContext(t.Context(), "SHOW synchronous_commit").Scan(&got); err != nil {
@@ -71,15 +72,21 @@ func TestPostgres_Sessions_CommitDurably(t *testing.T) {
 	}
 }
 
-// What a session needs besides, whatever the database's defaults are: a statement sees what was committed
-// before it, or of two twins one could fail, and a plan made for an empty table does not scan it for ever.
-func TestPostgres_Sessions_SeeWhatIsCommittedAndUseIndexes(t *testing.T) {
+// What else recording rests on: a statement sees what was committed before it, or of two twins one could fail;
+// a plan made for an empty table does not scan it for ever; and nobody keeps a delivery from the others.
+func TestPostgres_Sessions_HaveTheStoresSettingsWhateverTheDefaults(t *testing.T) {
 	databaseURL := storetest.Postgres(t)
 	set(t, databaseURL, "default_transaction_isolation", "'serializable'")
 	set(t, databaseURL, "enable_seqscan", "on")
-	s := opened(t, databaseURL, Options{})
+	set(t, databaseURL, "jit", "on")
+	set(t, databaseURL, "lock_timeout", "0")
+	set(t, databaseURL, "idle_in_transaction_session_timeout", "0")
+	s := opened(t, databaseURL, Options{Create: true})
 	everyConnection(t, s.writer, func(name string, conn *sql.Conn) {
-		for setting, want := range map[string]string{"transaction_isolation": "read committed", "enable_seqscan": "off"} {
+		for setting, want := range map[string]string{
+			"transaction_isolation": "read committed", "enable_seqscan": "off", "jit": "off",
+			"lock_timeout": "2s", "idle_in_transaction_session_timeout": "5s",
+		} {
 			var got string
 			if err := conn.QueryRowContext(t.Context(), "SELECT current_setting($1)", setting).Scan(&got); err != nil {
 				t.Fatal(err)
@@ -96,7 +103,7 @@ func TestPostgres_Sessions_CommitDurablyWhateverTheURLSays(t *testing.T) {
 	query := databaseURL.Query()
 	query.Set("synchronous_commit", "off")
 	databaseURL.RawQuery = query.Encode()
-	s := opened(t, databaseURL.String(), Options{})
+	s := opened(t, databaseURL.String(), Options{Create: true})
 	var commit string
 	if err := s.writer.Raw("SHOW synchronous_commit").Row().Scan(&commit); err != nil {
 		t.Fatal(err)
@@ -119,7 +126,7 @@ func TestPostgres_FsyncOff_IsNotReadyAndRefusesWrites(t *testing.T) {
 	databaseURL := storetest.Postgres(t)
 	migrated(t, databaseURL)
 	pretendFsync(t, databaseURL, "off")
-	s := opened(t, databaseURL, Options{})
+	s := opened(t, databaseURL, Options{Create: true})
 
 	_, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, &delivery.Registration{Stage: delivery.Reviewed})
 	checkNotExecuted(t, err)
@@ -148,7 +155,7 @@ func TestPostgres_FsyncSwitched_IsNoticedByTheNextProbe(t *testing.T) {
 	databaseURL := storetest.Postgres(t)
 	migrated(t, databaseURL)
 	pretendFsync(t, databaseURL, "on")
-	s := opened(t, databaseURL, Options{})
+	s := opened(t, databaseURL, Options{Create: true})
 	register(t, s)
 
 	pretendFsync(t, databaseURL, "off")
@@ -171,11 +178,35 @@ func checkNotExecuted(t *testing.T, err error) {
 	}
 }
 
+// A connection that is lost before the commit has written nothing; one that is lost at the commit may have.
+func TestPostgres_LostConnection_TellsWhatBecameOfTheWrite(t *testing.T) {
+	s := migrated(t, storetest.Postgres(t))
+	register(t, s)
+	lose := func(tx *gorm.DB) error {
+		return tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())").Error
+	}
+	for name, test := range map[string]struct {
+		do   func(tx *gorm.DB) error
+		want delivery.Outcome
+	}{
+		"BeforeTheCommit": {lose, delivery.NotExecuted},
+		"AtTheCommit":     {func(tx *gorm.DB) error { _ = lose(tx); return nil }, delivery.OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := s.write(t.Context(), test.do)
+			if unavailable := (*delivery.UnavailableError)(nil); !errors.As(err, &unavailable) || unavailable.Outcome != test.want {
+				t.Errorf("got %v, want the store unavailable and %s", err, test.want)
+			}
+			register(t, s) // the next write has a new connection
+		})
+	}
+}
+
 const secret = "hunter2"
 
 func TestPostgres_Unreachable_IsUnavailableAndDoesNotTellThePassword(t *testing.T) {
 	nobody := url.Values{"host": {filepath.Join(t.TempDir(), "nowhere")}}
-	s := opened(t, "postgres://numora:"+secret+"@/numora?"+nobody.Encode(), Options{})
+	s := opened(t, "postgres://numora:"+secret+"@/numora?"+nobody.Encode(), Options{Create: true})
 	for name, call := range map[string]func() error{
 		"Record": func() error {
 			_, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, nil)
@@ -209,6 +240,31 @@ func TestPostgres_Unreachable_IsUnavailableAndDoesNotTellThePassword(t *testing.
 	}
 }
 
+// Where no session could be opened, nothing can have happened, whatever the server's reason.
+func TestPostgres_RefusedConnection_IsUnavailable(t *testing.T) {
+	databaseURL := storetest.Postgres(t)
+	missing, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing.Path = "/no_such_database"
+	nobody, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.User = url.User("no_such_role")
+	for name, refused := range map[string]*url.URL{"NoDatabase": missing, "NoRole": nobody} {
+		t.Run(name, func(t *testing.T) {
+			s := opened(t, refused.String(), Options{})
+			_, err := s.Record(t.Context(), nil, nil)
+			checkNotExecuted(t, err)
+			_, err = s.Document(t.Context(), documentID)
+			checkNotExecuted(t, err)
+			checkNotExecuted(t, s.Ready(t.Context()))
+		})
+	}
+}
+
 func TestOpen_BadURL_IsRefusedWithoutRepeatingIt(t *testing.T) {
 	for name, databaseURL := range map[string]string{
 		"BadPort":           "postgres://numora:" + secret + "@db:port/numora",
@@ -221,7 +277,7 @@ func TestOpen_BadURL_IsRefusedWithoutRepeatingIt(t *testing.T) {
 		"Nothing":           "",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Open(databaseURL, Options{})
+			s, err := Open(databaseURL, Options{Create: true})
 			if err == nil {
 				t.Fatal("it was opened", s.Close())
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -40,7 +39,7 @@ func newSQLite(path string) (*sqliteEngine, error) {
 // write takes the write lock at once: one that begins by reading could not upgrade after another's commit.
 func (e *sqliteEngine) dsn(extra ...string) string {
 	query := url.Values{
-		"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"}, extra...),
+		"_pragma": append([]string{"busy_timeout(3000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"}, extra...),
 		"_txlock": {"immediate"},
 	}
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: e.path}).EscapedPath(), RawQuery: query.Encode()}
@@ -58,8 +57,8 @@ func (e *sqliteEngine) pool(connections int, extra ...string) (*sql.DB, error) {
 	return pool, nil
 }
 
-func (e *sqliteEngine) open() (writer, reader gorm.Dialector, err error) {
-	if err := e.create(); err != nil {
+func (e *sqliteEngine) open(options Options) (writer, reader gorm.Dialector, err error) {
+	if err := e.find(options.Create); err != nil {
 		return nil, nil, err
 	}
 	for _, p := range []struct {
@@ -76,12 +75,13 @@ func (e *sqliteEngine) open() (writer, reader gorm.Dialector, err error) {
 	return writer, reader, nil
 }
 
-// create makes the file and its folder, for the owner alone: it holds the hashes of the API keys.
-func (e *sqliteEngine) create() error {
-	if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
-		return err
+// find makes sure that the file is there, or makes it for the owner alone: it holds the hashes of the API keys.
+func (e *sqliteEngine) find(create bool) error {
+	flags := os.O_RDWR
+	if create {
+		flags |= os.O_CREATE
 	}
-	file, err := os.OpenFile(e.path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(e.path, flags, 0o600)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func TestSQLite_Pragmas(t *testing.T) {
 					"journal_mode": "wal",
 					"synchronous":  "2", // FULL
 					"foreign_keys": "1",
-					"busy_timeout": "5000",
+					"busy_timeout": "3000",
 					"query_only":   test.queryOnly,
 				} {
 					var got string
@@ -79,7 +79,7 @@ func TestSQLite_Pragmas(t *testing.T) {
 }
 
 func TestSQLite_Engine_HasTheWALFixes(t *testing.T) {
-	s := opened(t, storetest.SQLite(t), Options{})
+	s := opened(t, storetest.SQLite(t), Options{Create: true})
 	var text string
 	if err := s.reader.Raw("SELECT sqlite_version()").Row().Scan(&text); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestSQLite_Transaction_HoldsTheWriteLockFromItsBegin(t *testing.T) {
 }
 
 func TestSQLite_Files_AreTheOwnersAlone(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "data", "deep")
+	folder := t.TempDir()
 	s := migrated(t, "sqlite:"+filepath.Join(folder, "numora.db"))
 	register(t, s)
 	names := filesIn(t, folder)
@@ -145,7 +145,7 @@ func TestSQLite_Files_AreTheOwnersAlone(t *testing.T) {
 			t.Errorf("%v lacks %s", names, want)
 		}
 	}
-	for _, name := range append(names, ".", "..") {
+	for _, name := range names {
 		info, err := os.Stat(filepath.Join(folder, name))
 		if err != nil {
 			t.Fatal(err)
@@ -186,7 +186,7 @@ func TestSQLite_OddFileNames_NameExactlyThatFile(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			folder := t.TempDir()
-			s, err := Open("sqlite:"+filepath.Join(folder, name), Options{})
+			s, err := Open("sqlite:"+filepath.Join(folder, name), Options{Create: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -213,7 +213,10 @@ func TestSQLite_OddFileNames_NameExactlyThatFile(t *testing.T) {
 
 func TestSQLite_RelativePath_StartsInTheWorkingDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, path := range []string{"numora.db", "data/numora.db", "./other.db", "a:b.db"} {
+	if err := os.Mkdir("data", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"numora.db", "./data/numora.db", "./other.db", "a:b.db"} {
 		s := migrated(t, "sqlite:"+path)
 		register(t, s)
 		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
@@ -224,7 +227,7 @@ func TestSQLite_RelativePath_StartsInTheWorkingDirectory(t *testing.T) {
 
 func TestSQLite_WithoutAFile_IsRefused(t *testing.T) {
 	for _, url := range []string{"sqlite:", "sqlite::memory:"} {
-		s, err := Open(url, Options{})
+		s, err := Open(url, Options{Create: true})
 		if err == nil {
 			t.Fatal(url, "was opened", s.Close())
 		}
@@ -236,16 +239,29 @@ func TestSQLite_WithoutAFile_IsRefused(t *testing.T) {
 
 func TestSQLite_UnusableFile_IsAnErrorThatNamesIt(t *testing.T) {
 	folder := t.TempDir()
-	if _, err := Open("sqlite:"+folder, Options{}); err == nil || !strings.Contains(err.Error(), folder) {
+	if _, err := Open("sqlite:"+folder, Options{Create: true}); err == nil || !strings.Contains(err.Error(), folder) {
 		t.Errorf("a folder: %v", err)
 	}
 	occupied := filepath.Join(folder, "occupied")
 	if err := os.WriteFile(occupied, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open("sqlite:"+filepath.Join(occupied, "numora.db"), Options{}); err == nil {
+	if _, err := Open("sqlite:"+filepath.Join(occupied, "numora.db"), Options{Create: true}); err == nil {
 		t.Error("a file below a file was opened")
 	} else if path := (*fs.PathError)(nil); !errors.As(err, &path) {
 		t.Errorf("got %v, want an error about the path", err)
+	}
+}
+
+// A mistyped path, or a volume that is not mounted, must not look like an empty database.
+func TestSQLite_MissingFile_IsMadeOnlyWhenAskedFor(t *testing.T) {
+	folder := t.TempDir()
+	for path, options := range map[string]Options{"numora.db": {}, "missing/numora.db": {Create: true}} {
+		if _, err := Open("sqlite:"+filepath.Join(folder, path), options); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: got %v, want that it does not exist", path, err)
+		}
+	}
+	if left := filesIn(t, folder); len(left) > 0 {
+		t.Errorf("the folder has %q", left)
 	}
 }

@@ -21,12 +21,15 @@ import (
 )
 
 // writeTimeout bounds a write, which goes on when the client that asked for it hangs up.
-const writeTimeout = 10 * time.Second
+const writeTimeout = 5 * time.Second
 
 // Options are a deployment's choices about its database.
 type Options struct {
 	// AllowLossy accepts a database that is set to lose acknowledged writes (PostgreSQL: fsync=off).
 	AllowLossy bool
+	// Create makes the SQLite file where it is missing; its folder has to be there. Without it a missing
+	// file is an error: a mistyped path must not look like an empty database.
+	Create bool
 }
 
 // Store implements delivery.Store and apikey.Store.
@@ -40,7 +43,7 @@ type Store struct {
 // engine is what differs between the databases.
 type engine interface {
 	// open returns a pool for writes and one for reads, which may be the same.
-	open() (writer, reader gorm.Dialector, err error)
+	open(options Options) (writer, reader gorm.Dialector, err error)
 	// now reads the time source of this database, within tx.
 	now(tx *gorm.DB) (instant, error)
 	// checkDurable asks whether a commit survives a crash of the machine, and returns an error that says
@@ -76,7 +79,7 @@ func Open(url string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	writer, reader, err := engine.open()
+	writer, reader, err := engine.open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}

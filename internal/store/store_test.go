@@ -10,7 +10,7 @@ import (
 // open opens and migrates the database that url names; it is closed with the test.
 func open(t *testing.T, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(url, store.Options{})
+	s, err := store.Open(url, store.Options{Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
