@@ -21,7 +21,7 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	parser := kong.Must(&commands{}, kong.Name("numora-delivery"), kong.UsageOnError(),
+	parser := kong.Must(&commands{}, kong.Name("numora-delivery"),
 		kong.Description("Takes delivery reports, keeps them as audit history, and answers what was delivered."))
 	command, err := parser.Parse(os.Args[1:])
 	if err != nil {

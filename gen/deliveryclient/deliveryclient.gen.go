@@ -799,7 +799,7 @@ type ClientInterface interface {
 	//
 	// `providers` is the exception: left out, a new document gets the server's default providers and a
 	// known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-	// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+	// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 	//
 	// A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 	// again by itself.
@@ -819,7 +819,7 @@ type ClientInterface interface {
 	//
 	// `providers` is the exception: left out, a new document gets the server's default providers and a
 	// known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-	// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+	// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 	//
 	// A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 	// again by itself.
@@ -934,7 +934,7 @@ func (c *Client) GetDocument(ctx context.Context, id DocumentID, params *GetDocu
 //
 // `providers` is the exception: left out, a new document gets the server's default providers and a
 // known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 //
 // A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 // again by itself.
@@ -964,7 +964,7 @@ func (c *Client) PutDocumentWithBody(ctx context.Context, id DocumentID, params 
 //
 // `providers` is the exception: left out, a new document gets the server's default providers and a
 // known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 //
 // A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 // again by itself.
@@ -1516,7 +1516,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `providers` is the exception: left out, a new document gets the server's default providers and a
 	// known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-	// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+	// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 	//
 	// A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 	// again by itself.
@@ -1536,7 +1536,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `providers` is the exception: left out, a new document gets the server's default providers and a
 	// known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-	// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+	// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 	//
 	// A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 	// again by itself.
@@ -2503,7 +2503,7 @@ func (c *ClientWithResponses) GetDocumentWithResponse(ctx context.Context, id Do
 //
 // `providers` is the exception: left out, a new document gets the server's default providers and a
 // known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 //
 // A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 // again by itself.
@@ -2529,7 +2529,7 @@ func (c *ClientWithResponses) PutDocumentWithBodyWithResponse(ctx context.Contex
 //
 // `providers` is the exception: left out, a new document gets the server's default providers and a
 // known one keeps its own; `[]` means none. A provider left out of a given list is *retired*: its
-// attempts stay readable, but it no longer counts in the status. Named again, it comes back as it was.
+// attempts stay readable, but it no longer counts in the status. Named again, it comes back with its attempts and its state.
 //
 // A document that goes back to review and is reviewed again keeps its attempts; nothing is delivered
 // again by itself.

@@ -23,7 +23,8 @@ func Healthcheck(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	client := http.Client{Transport: &http.Transport{}} // straight there, whatever proxy the environment names
+	response, err := client.Do(request)
 	if err != nil {
 		return err
 	}

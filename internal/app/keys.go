@@ -24,7 +24,7 @@ func withStore(database config.Database, options store.Options, do func(db *stor
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(databaseURL, options)
+	db, err := open(databaseURL, options)
 	if err != nil {
 		return err
 	}

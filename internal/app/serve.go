@@ -40,11 +40,20 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 			return fmt.Errorf("prepare %s: %w", devFolder, err)
 		}
 	}
-	db, err := store.Open(databaseURL, store.Options{AllowLossy: settings.AllowLossyDatabase, Create: true})
+	db, err := open(databaseURL, store.Options{AllowLossy: settings.AllowLossyDatabase, Create: true})
 	if err != nil {
 		return err
 	}
 	return errors.Join(serve(ctx, settings, db, logger, screen), db.Close())
+}
+
+// open opens the database. A URL that cannot be one is a *config.Error.
+func open(databaseURL string, options store.Options) (*store.Store, error) {
+	db, err := store.Open(databaseURL, options)
+	if errors.Is(err, store.ErrURL) {
+		return nil, &config.Error{Problems: []string{err.Error()}}
+	}
+	return db, err
 }
 
 func serve(ctx context.Context, settings config.Serve, db *store.Store, logger *slog.Logger, screen io.Writer) error {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -88,7 +89,7 @@ func (s Serve) Check() (databaseURL string, err error) {
 		s.DatabaseURL = DevDatabase
 	}
 	databaseURL, problems := s.URL()
-	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
+	if _, port, err := net.SplitHostPort(s.Listen); err != nil || !isPort(port) {
 		problems = append(problems, fmt.Sprintf("NUMORA_LISTEN must be HOST:PORT, not %q", s.Listen))
 	}
 	if s.Migrate != "auto" && s.Migrate != "off" {
@@ -106,6 +107,11 @@ func (s Serve) Check() (databaseURL string, err error) {
 		return "", &Error{problems}
 	}
 	return databaseURL, nil
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // Check returns the database URL, or an *Error.

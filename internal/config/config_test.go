@@ -68,6 +68,7 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 		want   string
 	}{
 		"NoPort":                  {func(s *config.Serve) { s.Listen = "127.0.0.1" }, "NUMORA_LISTEN"},
+		"PortTooLarge":            {func(s *config.Serve) { s.Listen = "127.0.0.1:99999" }, "NUMORA_LISTEN"},
 		"NoListen":                {func(s *config.Serve) { s.Listen = "" }, "NUMORA_LISTEN"},
 		"OtherMigrate":            {func(s *config.Serve) { s.Migrate = "yes" }, "NUMORA_MIGRATE"},
 		"NoMigrate":               {func(s *config.Serve) { s.Migrate = "" }, "NUMORA_MIGRATE"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func TestBadBody_IsRefusedAndLeavesNothing(t *testing.T) {
 		{"duplicate member", good("one", `,"status":"failed"`), []string{"status"}},
 		{"duplicate member, escaped", good("one", `,"\u0073tatus":"failed"`), []string{"status"}},
 		{"member in other case", strings.Replace(good("one", ""), "execution_id", "Execution_ID", 1), []string{"Execution_ID", "execution_id"}},
-		{"member that folds to another", strings.Replace(good("one", ""), `"status"`, `"ſtatus"`, 1), []string{"status"}},
+		{"member that folds to another", strings.Replace(good("one", ""), `"status"`, `"ſtatus"`, 1), []string{"ſtatus", "status"}},
 		{"the same beside the right one", good("one", `,"ſtatus":"succeeded"`), []string{"ſtatus"}},
 		{"unknown member", good("one", `,"retry":true`), []string{"retry"}},
 		{"empty member name", good("one", `,"":1`), []string{""}},
@@ -128,6 +129,35 @@ func TestBadBody_IsRefusedAndLeavesNothing(t *testing.T) {
 		}
 		if got := a.status(documentID); got != "reviewed" {
 			t.Errorf("bad reports made the document %s", got)
+		}
+	})
+}
+
+// What a refusal costs must not grow faster than the body.
+func TestManyUnknownMembers_CostLittle(t *testing.T) {
+	eachEngine(t, func(t *testing.T, a *api) {
+		var members strings.Builder
+		for i := range 6000 {
+			fmt.Fprintf(&members, `,"x%d":1`, i)
+		}
+		for name, send := range map[string]func() answer{
+			"report":       func() answer { return a.report(good("one", members.String())) },
+			"registration": func() answer { return a.put("x", `{"status":"reviewed"`+members.String()+`}`) },
+			"providers": func() answer {
+				return a.put("x", `{"status":"reviewed","providers":["`+strings.Repeat(`A","`, 12000)+`"]}`)
+			},
+		} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got := send()
+			runtime.ReadMemStats(&after)
+			got.wantsError(t, http.StatusBadRequest, "invalid_payload")
+			if details := len(got.problem(t).Details); details > 32 {
+				t.Errorf("%s: %d details", name, details)
+			}
+			if spent := after.TotalAlloc - before.TotalAlloc; spent > 40<<20 {
+				t.Errorf("%s: refusing %d members took %d MiB", name, 6000, spent>>20)
+			}
 		}
 	})
 }

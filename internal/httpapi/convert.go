@@ -42,6 +42,53 @@ func toRegistration(r deliveryapi.DocumentRegistration) (delivery.Registration, 
 	return registration, nil
 }
 
+// toAttemptQuery reads a list's parameters; the contract's default for limit is in place by now.
+func toAttemptQuery(request deliveryapi.ListDocumentDeliveryRequestObject) (delivery.AttemptQuery, error) {
+	p := request.Params
+	query := delivery.AttemptQuery{
+		DocumentID: request.ID, Provider: value(p.Provider), ExecutionID: value(p.ExecutionID), Limit: int(*p.Limit),
+	}
+	if p.Status != nil {
+		query.Status = delivery.Status(*p.Status)
+	}
+	if p.Since != nil {
+		query.Since = bound(*p.Since)
+	}
+	if p.Until != nil {
+		query.Until = bound(*p.Until)
+	}
+	if p.Cursor != nil {
+		query.After = decodeCursor(*p.Cursor, filtersOf(query))
+		if query.After == nil {
+			return delivery.AttemptQuery{}, errInvalidPayload(detail{"cursor", "is not a next_cursor of this list with these filters"})
+		}
+	}
+	return query, nil
+}
+
+// Nothing was recorded before the first of these or will be after the second; beyond them the databases
+// do not agree on what an instant is.
+var (
+	firstBound = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	lastBound  = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// bound brings since or until to the microsecond without letting in what it leaves out: recorded instants
+// are whole microseconds, so those at or after t are those at or after the next whole one.
+func bound(t time.Time) time.Time {
+	switch {
+	case t.Before(firstBound):
+		return firstBound
+	case t.After(lastBound):
+		return lastBound
+	}
+	whole := delivery.NewInstant(t)
+	if whole.Before(t) {
+		whole = whole.Add(time.Microsecond)
+	}
+	return whole
+}
+
 func fromAttempt(a delivery.Attempt) deliveryapi.DeliveryAttempt {
 	return deliveryapi.DeliveryAttempt{
 		ID: a.ID, DocumentID: a.DocumentID, Provider: a.Provider, Status: deliveryapi.DeliveryStatus(a.Status),

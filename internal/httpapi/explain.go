@@ -14,19 +14,19 @@ import (
 // place and the rule alone.
 
 // explainBody turns what kin-openapi found wrong with a body into the error for the client.
-func explainBody(err error) error {
+func explainBody(err error) []detail {
 	var details []detail
 	for _, problem := range schemaErrors(err) {
-		details = append(details, explainSchema(problem, strings.Join(problem.JSONPointer(), "/"))...)
+		details = append(details, explainSchema(problem, strings.Join(problem.JSONPointer(), "/")))
 	}
-	return errInvalidPayload(firstOfEachField(details)...)
+	return details
 }
 
 // explainParameter does the same for a parameter.
 func explainParameter(parameter *openapi3.Parameter, err error) []detail {
 	var details []detail
 	for _, problem := range schemaErrors(err) {
-		details = append(details, explainSchema(problem, parameter.Name)...)
+		details = append(details, explainSchema(problem, parameter.Name))
 	}
 	var parse *openapi3filter.ParseError
 	switch {
@@ -65,25 +65,23 @@ func schemaErrors(err error) []*openapi3.SchemaError {
 	}
 }
 
-// explainSchema says how the value of field breaks a schema, which may concern several fields.
-func explainSchema(problem *openapi3.SchemaError, field string) []detail {
+// explainSchema says how the value of field breaks a schema.
+func explainSchema(problem *openapi3.SchemaError, field string) detail {
+	if field == "" && problem.SchemaField != "discriminator" {
+		return detail{"", "the body must be a JSON object"}
+	}
 	schema := problem.Schema
-	one := func(issue string, args ...any) []detail { return []detail{{field, fmt.Sprintf(issue, args...)}} }
+	one := func(issue string, args ...any) detail { return detail{field, fmt.Sprintf(issue, args...)} }
 	switch problem.SchemaField {
 	case "required":
 		return one("is required")
 	case "type":
 		return one("must be %s", withArticle(schema.Type.Slice()))
 	case "nullable":
-		if field == "" {
-			return one("the body must be a JSON object")
-		}
 		return one("must not be null")
 	case "enum":
 		return one("must be %s", oneOf(schema.Enum))
-	case "format":
-		return one("must be an RFC 3339 instant with a zone, like 2026-03-24T03:00:00.000Z%s", "")
-	case "pattern":
+	case "pattern", "format":
 		if issue, ok := schema.Extensions["x-issue"].(string); ok {
 			return one("%s", issue)
 		}
@@ -103,42 +101,25 @@ func explainSchema(problem *openapi3.SchemaError, field string) []detail {
 		return one("must have at most %d items", *schema.MaxItems)
 	case "uniqueItems":
 		return one("must not name anything twice")
-	case "properties":
-		return explainUnknown(problem, field)
 	case "discriminator":
 		return explainDiscriminator(problem)
-	case "oneOf":
-		return one("the body must be a JSON object")
 	default:
 		return one("is not valid")
 	}
 }
 
-// explainUnknown names the members that an object may not have.
-func explainUnknown(problem *openapi3.SchemaError, field string) []detail {
-	object, _ := problem.Value.(map[string]any)
-	var details []detail
-	for name := range object {
-		if problem.Schema.Properties[name] == nil {
-			details = append(details, detail{strings.TrimPrefix(field+"/"+name, "/"), "is not a member of this body; names are case-sensitive"})
-		}
-	}
-	slices.SortFunc(details, func(a, b detail) int { return strings.Compare(a.Field, b.Field) })
-	return details
-}
-
 // explainDiscriminator says what is wrong with the member that chooses the variant.
-func explainDiscriminator(problem *openapi3.SchemaError) []detail {
+func explainDiscriminator(problem *openapi3.SchemaError) detail {
 	discriminator := problem.Schema.Discriminator
 	if problem.Value == nil {
-		return []detail{{discriminator.PropertyName, "is required"}}
+		return detail{discriminator.PropertyName, "is required"}
 	}
 	values := make([]any, 0, len(discriminator.Mapping))
 	for value := range discriminator.Mapping {
 		values = append(values, value)
 	}
 	slices.SortFunc(values, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
-	return []detail{{discriminator.PropertyName, "must be " + oneOf(values)}}
+	return detail{discriminator.PropertyName, "must be " + oneOf(values)}
 }
 
 func oneOf(values []any) string {

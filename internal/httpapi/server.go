@@ -14,6 +14,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -54,7 +55,7 @@ func New(config Config) (http.Handler, error) {
 	}
 
 	e := echo.New()
-	e.Logger.SetOutput(discard{}) // echo logs nothing that writeError and the access log do not say
+	e.Logger.SetOutput(io.Discard) // echo logs nothing that writeError and the access log do not say
 	e.Binder = validatedBinder{}
 	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
 	e.HTTPErrorHandler = writeError
@@ -80,7 +81,3 @@ func (r headToo) GET(path string, handler echo.HandlerFunc, middlewares ...echo.
 	}
 	return r.Echo.GET(path, handler, middlewares...)
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -108,7 +108,7 @@ func (d *strictDecoder) decode() (any, error) {
 func (d *strictDecoder) text(token jsontext.Token, at jsontext.Pointer) (string, error) {
 	text := token.String()
 	if strings.ContainsRune(text, 0) {
-		return "", problemAt(fieldName(at), "must not contain U+0000")
+		return "", problemAt(fieldName(at), "must not contain U+0000, nor may a name in it")
 	}
 	return text, nil
 }

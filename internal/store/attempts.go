@@ -4,13 +4,19 @@ import (
 	"context"
 	"fmt"
 
+	"gorm.io/gorm"
+
 	"github.com/numora/delivery/internal/delivery"
 )
 
 // Attempt implements delivery.Store.
 func (s *Store) Attempt(ctx context.Context, id string) (delivery.Attempt, error) {
+	db, err := s.read(ctx)
+	if err != nil {
+		return delivery.Attempt{}, err
+	}
 	var rows []attemptRow
-	if err := s.reader.WithContext(ctx).Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil {
+	if err := db.Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil {
 		return delivery.Attempt{}, s.translate(fmt.Errorf("read an attempt: %w", err))
 	}
 	if len(rows) == 0 {
@@ -21,7 +27,11 @@ func (s *Store) Attempt(ctx context.Context, id string) (delivery.Attempt, error
 
 // Attempts implements delivery.Store.
 func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (delivery.AttemptPage, error) {
-	selected := s.reader.WithContext(ctx).Where("document_id = ?", query.DocumentID)
+	db, err := s.read(ctx)
+	if err != nil {
+		return delivery.AttemptPage{}, err
+	}
+	selected := db.Where("document_id = ?", query.DocumentID)
 	for _, filter := range []struct {
 		condition string
 		value     string
@@ -49,7 +59,7 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 		return delivery.AttemptPage{}, s.translate(fmt.Errorf("list attempts: %w", err))
 	}
 	if len(rows) == 0 {
-		if err := s.requireDocument(ctx, query.DocumentID); err != nil {
+		if err := s.requireDocument(db, query.DocumentID); err != nil {
 			return delivery.AttemptPage{}, err
 		}
 	}
@@ -71,9 +81,9 @@ func newAttemptPage(rows []attemptRow, limit int) delivery.AttemptPage {
 }
 
 // requireDocument returns ErrDocumentNotFound when the document is not registered.
-func (s *Store) requireDocument(ctx context.Context, id string) error {
+func (s *Store) requireDocument(db *gorm.DB, id string) error {
 	var found int64
-	if err := s.reader.WithContext(ctx).Model(&documentRow{}).Where("id = ?", id).Count(&found).Error; err != nil {
+	if err := db.Session(&gorm.Session{NewDB: true}).Model(&documentRow{}).Where("id = ?", id).Count(&found).Error; err != nil {
 		return s.translate(fmt.Errorf("find a document: %w", err))
 	}
 	if found == 0 {

@@ -13,11 +13,12 @@ import (
 
 // Document implements delivery.Store.
 func (s *Store) Document(ctx context.Context, id string) (delivery.Document, error) {
-	document, err := findDocument(s.reader.WithContext(ctx), id)
+	db, err := s.read(ctx)
 	if err != nil {
-		return delivery.Document{}, s.translate(err)
+		return delivery.Document{}, err
 	}
-	return document, nil
+	document, err := findDocument(db, id)
+	return document, s.translate(err)
 }
 
 // documentView is a document beside one of its deliveries and the attempt that decides its state.
@@ -97,9 +98,9 @@ func (s *Store) PutDocument(ctx context.Context, id string, registration deliver
 			if providers == nil {
 				providers = defaults
 			}
-			err = addDeliveries(tx, id, providers, now)
+			_, err = addDeliveries(tx, id, providers, now)
 		} else {
-			err = refresh(tx, row, registration.Providers)
+			err = s.refresh(tx, row, registration.Providers)
 		}
 		if err != nil {
 			return err
@@ -111,7 +112,7 @@ func (s *Store) PutDocument(ctx context.Context, id string, registration deliver
 }
 
 // refresh replaces what is registered by wanted, where it differs.
-func refresh(tx *gorm.DB, wanted documentRow, providers []string) error {
+func (s *Store) refresh(tx *gorm.DB, wanted documentRow, providers []string) error {
 	var current documentRow
 	// Two refreshes of one document wait for each other; reports on it, which only point to it, do not.
 	locked := tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Where("id = ?", wanted.ID).Take(&current)
@@ -121,14 +122,17 @@ func refresh(tx *gorm.DB, wanted documentRow, providers []string) error {
 	changed := false
 	if providers != nil {
 		var err error
-		if changed, err = setProviders(tx, wanted.ID, providers, wanted.UpdatedAt); err != nil {
+		if changed, err = s.setProviders(tx, wanted.ID, providers, wanted.UpdatedAt); err != nil {
 			return err
 		}
 	}
-	now := wanted.UpdatedAt
 	wanted.CreatedAt, wanted.UpdatedAt = current.CreatedAt, current.UpdatedAt
 	if !changed && wanted == current {
 		return nil
+	}
+	now, err := s.engine.now(tx) // only now: it waited for its turn
+	if err != nil {
+		return fmt.Errorf("ask for the time: %w", err)
 	}
 	wanted.UpdatedAt = now
 	if err := tx.Save(&wanted).Error; err != nil {
@@ -138,15 +142,22 @@ func refresh(tx *gorm.DB, wanted documentRow, providers []string) error {
 }
 
 // setProviders makes providers those that the document has to reach: adds, retires and takes back.
-func setProviders(tx *gorm.DB, documentID string, providers []string, now instant) (changed bool, err error) {
+func (s *Store) setProviders(tx *gorm.DB, documentID string, providers []string, addedAt instant) (changed bool, err error) {
+	added, err := addDeliveries(tx, documentID, providers, addedAt)
+	if err != nil {
+		return false, err
+	}
+	changed = added > 0
 	var rows []deliveryRow
 	err = tx.Clauses(clause.Locking{Strength: "UPDATE"}).Where("document_id = ?", documentID).Order("provider").Find(&rows).Error
 	if err != nil {
 		return false, fmt.Errorf("lock deliveries: %w", err)
 	}
-	missing := slices.Clone(providers)
+	now, err := s.engine.now(tx)
+	if err != nil {
+		return false, fmt.Errorf("ask for the time: %w", err)
+	}
 	for _, row := range rows {
-		missing = slices.DeleteFunc(missing, func(provider string) bool { return provider == row.Provider })
 		retired := !slices.Contains(providers, row.Provider)
 		if row.Retired == retired {
 			continue
@@ -156,8 +167,5 @@ func setProviders(tx *gorm.DB, documentID string, providers []string, now instan
 			return false, fmt.Errorf("retire a delivery or take it back: %w", err)
 		}
 	}
-	if len(missing) == 0 {
-		return changed, nil
-	}
-	return true, addDeliveries(tx, documentID, missing, now)
+	return changed, nil
 }

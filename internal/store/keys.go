@@ -12,8 +12,12 @@ import (
 
 // Key implements apikey.Store.
 func (s *Store) Key(ctx context.Context, id string) (apikey.Key, error) {
+	db, err := s.read(ctx)
+	if err != nil {
+		return apikey.Key{}, err
+	}
 	var rows []keyRow
-	if err := s.reader.WithContext(ctx).Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil {
+	if err := db.Where("id = ?", id).Limit(1).Find(&rows).Error; err != nil {
 		return apikey.Key{}, s.translate(fmt.Errorf("read an API key: %w", err))
 	}
 	if len(rows) == 0 {
@@ -24,8 +28,12 @@ func (s *Store) Key(ctx context.Context, id string) (apikey.Key, error) {
 
 // Keys implements apikey.Store.
 func (s *Store) Keys(ctx context.Context) ([]apikey.Key, error) {
+	db, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var rows []keyRow
-	if err := s.reader.WithContext(ctx).Order("created_at, id").Find(&rows).Error; err != nil {
+	if err := db.Order("created_at, id").Find(&rows).Error; err != nil {
 		return nil, s.translate(fmt.Errorf("list API keys: %w", err))
 	}
 	keys := make([]apikey.Key, 0, len(rows))

@@ -109,6 +109,9 @@ func issued(t *testing.T, s *Store) map[string][]statement {
 			}
 		}
 	}
+	if err := s.requireSchema(t.Context()); err != nil { // asked once, before the first call
+		t.Fatal(err)
+	}
 	byCall := map[string][]statement{}
 	for name, call := range calls {
 		statements = nil

@@ -27,18 +27,21 @@ const postgresConnections = 16
 
 var errLossyPostgres = errors.New("PostgreSQL runs with fsync=off and may lose acknowledged reports; set fsync=on, or allow it with NUMORA_ALLOW_LOSSY_DATABASE")
 
+var errReadOnlyPostgres = errors.New("PostgreSQL takes no writes: it is a standby or set to read-only")
+
 type postgresEngine struct {
 	config *pgx.ConnConfig
 	pool   *sql.DB
 
-	fsyncOff atomic.Bool // as it was found last, by a new session or by a probe
+	fsyncOff atomic.Bool  // as it was found last, by a new session, a write or a probe
+	staleAt  atomic.Int64 // sessions opened before this instant, in Unix nanoseconds, are not used again
 }
 
 func newPostgres(url string) (*postgresEngine, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		// pgx leaves passwords out of this error, but repeats the rest of the URL.
-		return nil, errors.New("the database URL is not a valid PostgreSQL URL: postgres://USER@HOST:PORT/DATABASE?OPTIONS")
+		// pgx leaves passwords out of its error, but repeats the rest of the URL.
+		return nil, fmt.Errorf("%w: it is not postgres://USER@HOST:PORT/DATABASE?OPTIONS", ErrURL)
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 3 * time.Second
@@ -50,7 +53,7 @@ func newPostgres(url string) (*postgresEngine, error) {
 }
 
 func (e *postgresEngine) open(Options) (writer, reader gorm.Dialector, err error) {
-	e.pool = stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(e.prepareSession))
+	e.pool = stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(e.prepareSession), stdlib.OptionResetSession(e.checkSession))
 	e.pool.SetMaxOpenConns(postgresConnections)
 	e.pool.SetMaxIdleConns(postgresConnections)
 	e.pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -77,26 +80,49 @@ func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) err
 		return err
 	}
 	e.fsyncOff.Store(fsync != "on")
-	settings := sessionSettings
-	if commit != "on" && commit != "remote_apply" {
-		settings += "; SET synchronous_commit = on"
+	if commit != "remote_apply" {
+		commit = "on"
 	}
-	_, err := conn.Exec(ctx, settings)
+	// Set even where it is so already: a session's own setting is not changed by a reload.
+	_, err := conn.Exec(ctx, sessionSettings+"; SET synchronous_commit = "+commit)
+	conn.PgConn().CustomData()[openedAt] = time.Now().UnixNano()
 	return err
 }
 
+// openedAt is where a session keeps when it was opened.
+const openedAt = "numora.opened_at"
+
+// checkSession drops a session that was opened when the server was read-only, such as a standby before or a
+// primary after a failover: what it was told then would last as long as the session.
+func (e *postgresEngine) checkSession(_ context.Context, conn *pgx.Conn) error {
+	if opened, _ := conn.PgConn().CustomData()[openedAt].(int64); opened < e.staleAt.Load() {
+		return driver.ErrBadConn
+	}
+	return nil
+}
+
+// now looks at fsync too, since it asks anyway: that can be switched by a reload, under open sessions.
 func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	var now instant
-	err := tx.Raw("SELECT clock_timestamp()").Row().Scan(&now)
+	var fsync string
+	err := tx.Raw("SELECT clock_timestamp(), current_setting('fsync')").Row().Scan(&now, &fsync)
+	if err == nil {
+		e.fsyncOff.Store(fsync != "on")
+	}
 	return now, err
 }
 
 func (e *postgresEngine) checkDurable(ctx context.Context, db *gorm.DB) error {
-	var fsync string
-	if err := db.WithContext(ctx).Raw("SELECT current_setting('fsync')").Row().Scan(&fsync); err != nil {
+	var fsync, readOnly string
+	row := db.WithContext(ctx).Raw("SELECT current_setting('fsync'), current_setting('transaction_read_only')").Row()
+	if err := row.Scan(&fsync, &readOnly); err != nil {
 		return err
 	}
 	e.fsyncOff.Store(fsync != "on")
+	if readOnly == "on" {
+		e.staleAt.Store(time.Now().UnixNano())
+		return errReadOnlyPostgres
+	}
 	return e.lossy()
 }
 
@@ -118,6 +144,18 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 	return migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
 }
 
+func (e *postgresEngine) rolledBack(err error) bool {
+	var failure *pgconn.PgError
+	if !errors.As(err, &failure) {
+		return false
+	}
+	switch failure.Code {
+	case "40001", "40P01", "55P03": // serialization, deadlock, lock not had in time
+		return true
+	}
+	return false
+}
+
 // transient goes by SQLSTATE, never by text: connections (08), rolled back (40), resources (53), locks not
 // had in time (55P03), an operator's or time-out's doing (57), the system's own trouble (58), a primary
 // that became a standby (25006).
@@ -129,7 +167,10 @@ func (e *postgresEngine) transient(err error) bool {
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) {
 		switch failure.Code {
-		case "55P03", "25006":
+		case "55P03":
+			return true
+		case "25006":
+			e.staleAt.Store(time.Now().UnixNano())
 			return true
 		}
 		for _, class := range []string{"08", "40", "53", "57", "58"} {
@@ -140,7 +181,7 @@ func (e *postgresEngine) transient(err error) bool {
 		return false
 	}
 	var network net.Error
-	return errors.Is(err, errLossyPostgres) ||
+	return errors.Is(err, errLossyPostgres) || errors.Is(err, errReadOnlyPostgres) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

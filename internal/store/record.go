@@ -20,20 +20,14 @@ var errTwinWon = errors.New("an execution id was recorded meanwhile")
 // again, so that nothing which depended on being first, such as an added delivery, is left behind. It then
 // finds what overtook it, which is committed by then: so it ends.
 func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown *delivery.Registration) ([]delivery.Recorded, error) {
-	for {
-		r := recording{now: s.engine.now, attempts: attempts, unknown: unknown, results: make([]delivery.Recorded, len(attempts))}
-		err := s.write(ctx, r.run)
-		switch {
-		case errors.Is(err, errTwinWon):
-			continue
-		case err != nil:
-			return nil, err
-		}
-		return r.results, nil
+	r := recording{now: s.engine.now, attempts: attempts, unknown: unknown}
+	if err := s.write(ctx, r.run); err != nil {
+		return nil, err
 	}
+	return r.results, nil
 }
 
-// recording is one run of Record's transaction.
+// recording is what Record's transaction works on.
 type recording struct {
 	now      func(tx *gorm.DB) (instant, error)
 	attempts []delivery.Attempt
@@ -42,6 +36,7 @@ type recording struct {
 }
 
 func (r *recording) run(tx *gorm.DB) error {
+	r.results = make([]delivery.Recorded, len(r.attempts))
 	documents, err := r.knownDocuments(tx)
 	if err != nil {
 		return err
@@ -184,10 +179,14 @@ func (r *recording) registerUnknown(tx *gorm.DB, fresh []int, documents map[stri
 	}
 	for _, id := range slices.Compact(missing) {
 		row := newDocumentRow(id, *r.unknown, now)
-		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
-			return fmt.Errorf("register a document: %w", err)
+		added := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+		if added.Error != nil {
+			return fmt.Errorf("register a document: %w", added.Error)
 		}
-		if err := addDeliveries(tx, id, r.unknown.Providers, now); err != nil {
+		if added.RowsAffected == 0 {
+			continue // registered meanwhile, with providers of its own
+		}
+		if _, err := addDeliveries(tx, id, r.unknown.Providers, now); err != nil {
 			return err
 		}
 	}
@@ -216,7 +215,7 @@ func (r *recording) lockDeliveries(tx *gorm.DB, targets map[target]*deliveryRow)
 			return fmt.Errorf("ask for the time: %w", err)
 		}
 		for _, key := range keys {
-			if err := addDeliveries(tx, key.documentID, []string{key.provider}, now); err != nil {
+			if _, err := addDeliveries(tx, key.documentID, []string{key.provider}, now); err != nil {
 				return err
 			}
 		}
@@ -247,13 +246,16 @@ func findDeliveries(tx *gorm.DB, keys []target) ([]deliveryRow, error) {
 	return rows, nil
 }
 
-// addDeliveries adds deliveries of a document, in the order in which they are locked, where they are missing.
-func addDeliveries(tx *gorm.DB, documentID string, providers []string, now instant) error {
+// addDeliveries adds deliveries of a document, in the order in which they are locked, where they are missing,
+// and returns how many were.
+func addDeliveries(tx *gorm.DB, documentID string, providers []string, now instant) (missing int64, err error) {
 	for _, provider := range slices.Sorted(slices.Values(providers)) {
 		row := deliveryRow{DocumentID: documentID, Provider: provider, UpdatedAt: now}
-		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
-			return fmt.Errorf("add a delivery: %w", err)
+		added := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+		if added.Error != nil {
+			return 0, fmt.Errorf("add a delivery: %w", added.Error)
 		}
+		missing += added.RowsAffected
 	}
-	return nil
+	return missing, nil
 }

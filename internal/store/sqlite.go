@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -25,12 +26,12 @@ const sqliteReaders = 8
 // sqliteEngine is an embedded database in one file: one connection writes, a pool reads.
 type sqliteEngine struct {
 	path  string
-	pools []*sql.DB
+	pools []*sql.DB // the writer first
 }
 
 func newSQLite(path string) (*sqliteEngine, error) {
-	if path == "" || path == ":memory:" {
-		return nil, errors.New("the database URL needs a file: sqlite:PATH")
+	if path == "" || path == ":memory:" || strings.HasPrefix(path, "//") {
+		return nil, fmt.Errorf("%w: it needs a file, sqlite:PATH", ErrURL)
 	}
 	return &sqliteEngine{path: path}, nil
 }
@@ -100,15 +101,14 @@ func (e *sqliteEngine) lossy() error                                 { return ni
 // migrate holds a lock file meanwhile: goose itself takes no lock on SQLite.
 func (e *sqliteEngine) migrate(ctx context.Context) error {
 	lock := flock.New(e.path + ".lock")
-	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil { // without error it has the lock
 		return fmt.Errorf("lock for migration: %w", err)
 	}
-	pool, err := e.pool(1)
-	if err == nil {
-		err = migrateUp(ctx, goose.DialectSQLite3, pool)
-	}
-	return errors.Join(err, lock.Unlock())
+	return errors.Join(migrateUp(ctx, goose.DialectSQLite3, e.pools[0]), lock.Unlock())
 }
+
+// rolledBack is never so: with one writer, who has the lock finishes.
+func (e *sqliteEngine) rolledBack(error) bool { return false }
 
 func (e *sqliteEngine) transient(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -38,6 +39,8 @@ type Store struct {
 	options Options
 	writer  *gorm.DB
 	reader  *gorm.DB
+
+	schemaFound atomic.Bool // see requireSchema
 }
 
 // engine is what differs between the databases.
@@ -46,17 +49,22 @@ type engine interface {
 	open(options Options) (writer, reader gorm.Dialector, err error)
 	// now reads the time source of this database, within tx.
 	now(tx *gorm.DB) (instant, error)
-	// checkDurable asks whether a commit survives a crash of the machine, and returns an error that says
-	// what to set when it does not; lossy returns the last such answer, also of a new connection's own.
+	// checkDurable asks whether a commit is possible and survives a crash of the machine, and returns an error
+	// that says what to set when not; lossy returns the last answer, which new connections and now give too.
 	checkDurable(ctx context.Context, db *gorm.DB) error
 	lossy() error
 	// migrate brings the schema up to this binary's level; several may try at once.
 	migrate(ctx context.Context) error
+	// rolledBack tells whether an error means that the transaction was rolled back and may be run again at once.
+	rolledBack(err error) bool
 	// transient tells whether an error of the driver will pass by itself or by an operator's hand, so that
 	// the same request may succeed later.
 	transient(err error) bool
 	close() error
 }
+
+// ErrURL says that a database URL cannot be one. Its text never repeats the URL, which may hold a password.
+var ErrURL = errors.New("the database URL is wrong")
 
 // newEngine chooses by the URL's scheme.
 func newEngine(url string) (engine, error) {
@@ -67,8 +75,7 @@ func newEngine(url string) (engine, error) {
 	case ok && (scheme == "postgres" || scheme == "postgresql"):
 		return newPostgres(url)
 	default:
-		// The URL itself may hold a password and is not repeated.
-		return nil, errors.New("the database URL must begin with sqlite: or postgres://")
+		return nil, fmt.Errorf("%w: it must begin with sqlite: or postgres://", ErrURL)
 	}
 }
 
@@ -100,6 +107,7 @@ func gormConfig() *gorm.Config {
 	return &gorm.Config{
 		SkipDefaultTransaction: true, // each method says where its transaction begins and ends
 		DisableAutomaticPing:   true,
+		QueryFields:            true,           // never "*": a column that a newer version adds must not break a cached plan
 		Logger:                 logger.Discard, // errors are returned, and logged once, with their request
 	}
 }
@@ -108,10 +116,27 @@ func gormConfig() *gorm.Config {
 func (s *Store) Close() error { return s.engine.close() }
 
 // write runs do in one transaction that commits durably before write returns nil. What do returns
-// otherwise comes back, the engine's errors translated, and nothing was written.
+// otherwise comes back, the engine's errors translated, and nothing was written. A transaction that was
+// overtaken or rolled back through no fault of its own is run again, from the beginning, within the time
+// that a write has: do must not rely on what an earlier run of it left behind.
 func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
+	if err := s.requireSchema(ctx); err != nil {
+		return err
+	}
+	for {
+		err := s.writeOnce(ctx, do)
+		if !errors.Is(err, errTwinWon) && !s.engine.rolledBack(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+		}
+	}
+}
+
+func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error {
 	tx := s.writer.WithContext(ctx).Begin()
 	if tx.Error != nil {
 		return s.translate(tx.Error)
@@ -122,16 +147,40 @@ func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
 			tx.Rollback() // its error adds nothing: the connection is dropped when it fails
 		}
 	}()
-	if err := s.engine.lossy(); err != nil && !s.options.AllowLossy {
-		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
-	}
 	if err := do(tx); err != nil {
 		return s.translate(err)
+	}
+	if err := s.engine.lossy(); err != nil && !s.options.AllowLossy {
+		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
 	}
 	finished = true
 	if err := tx.Commit().Error; err != nil {
 		return &delivery.UnavailableError{Outcome: delivery.OutcomeUnknown, Cause: err}
 	}
+	return nil
+}
+
+// read returns the pool for reads, once the schema is there to be read.
+func (s *Store) read(ctx context.Context) (*gorm.DB, error) {
+	if err := s.requireSchema(ctx); err != nil {
+		return nil, err
+	}
+	return s.reader.WithContext(ctx), nil
+}
+
+// requireSchema refuses work, as something that will pass, until the schema is at least what this binary
+// needs. It does not ask again afterwards: migrations only add.
+func (s *Store) requireSchema(ctx context.Context) error {
+	if s.schemaFound.Load() {
+		return nil
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		if unavailable := (*delivery.UnavailableError)(nil); errors.As(err, &unavailable) {
+			return err
+		}
+		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+	}
+	s.schemaFound.Store(true)
 	return nil
 }
 

@@ -58,6 +58,9 @@ func Run(t *testing.T, factory Factory) {
 		{"Concurrent/SlicesInOpposedOrder_DoNotDeadlock", concurrentSlices},
 		{"Concurrent/Registrations_OneCreates", concurrentRegistrations},
 		{"Concurrent/NewProviderUnderOneID_LeavesNoEmptyDelivery", concurrentNewProvider},
+		{"Concurrent/UnknownDocument_BesideItsRegistration_KeepsItsProviders", concurrentUnknown},
+		{"Concurrent/Refreshes_NeverTurnTheClockBack", concurrentRefreshes},
+		{"Concurrent/RefreshesBesideSlices_BothSucceed", concurrentRefreshAndSlices},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, factory(t)) })
 	}
