@@ -1,9 +1,9 @@
 // Package store keeps documents, deliveries, attempts and API keys in SQLite or PostgreSQL. It is the only
 // place that knows GORM, and it means the same on both engines; storetest says so case by case.
 //
-// Recording takes one order of locks, whatever is recorded together: document rows are never locked,
-// deliveries are added and then locked by (document id, provider), attempts are added by execution id. So
-// replicas that record at the same time wait for each other but never deadlock. The unique index on
+// Every write takes locks in one order: a document that is registered or refreshed, then deliveries, which
+// are added and then locked by (document id, provider), then attempts, which are added by execution id. So
+// replicas that write at the same time wait for each other but never deadlock. The unique index on
 // execution_id decides who was first; nothing in the code does.
 package store
 
