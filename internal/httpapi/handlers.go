@@ -19,9 +19,10 @@ type handlers struct {
 }
 
 func (h *handlers) RecordDelivery(ctx context.Context, request deliveryapi.RecordDeliveryRequestObject) (deliveryapi.RecordDeliveryResponseObject, error) {
-	call := callOf(ctx)
+	call, report := callOf(ctx), toReport(request.ID, *request.Body)
 	by := delivery.RecordedBy{KeyID: call.key.ID, Name: call.key.Name}
-	attempt, replayed, err := h.service.Record(ctx, toReport(request.ID, *request.Body), by, call.requestID)
+	attempt, replayed, err := h.service.Record(ctx, report, by, call.requestID)
+	call.recording = describeRecording(report, replayed, err)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ type call struct {
 	requestID string
 	operation string // the contract's operationId; empty when no route matched
 	key       apikey.Key
-	failure   error // what went wrong on our side, for the log alone
+	failure   error       // what went wrong on our side, for the log alone
+	recording []slog.Attr // what the log says of a recording
 }
 
 type callKey struct{}
@@ -86,6 +87,7 @@ func accessLog(logger *slog.Logger) echo.MiddlewareFunc {
 				slog.String("key_id", call.key.ID),
 				slog.String("client", c.RealIP()),
 			}
+			attributes = append(attributes, call.recording...)
 			if call.failure != nil {
 				attributes = append(attributes, slog.String("error", call.failure.Error()))
 			}
