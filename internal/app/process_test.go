@@ -95,7 +95,7 @@ func startIn(t *testing.T, folder, key string, environment []string, arguments .
 		lines := bufio.NewScanner(logs)
 		for lines.Scan() {
 			var line struct{ Msg, Address string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" {
 				addresses <- line.Address
 			}
 		}
@@ -112,7 +112,7 @@ func startIn(t *testing.T, folder, key string, environment []string, arguments .
 	case err := <-s.ended:
 		t.Fatalf("the server ended: %v", err)
 	case <-time.After(settled):
-		t.Fatal("the server does not serve")
+		t.Fatal("the server does not get ready")
 	}
 	return s
 }
@@ -214,6 +214,96 @@ func TestServe_Stops(t *testing.T) {
 			t.Errorf("exit code %d after SIGTERM", code)
 		}
 	})
+}
+
+// While it drains it goes on serving, says that it is not ready, and asks clients to go elsewhere.
+func TestServe_Drains(t *testing.T) {
+	databaseURL := storetest.SQLite(t)
+	key := newKey(t, databaseURL)
+	s := startIn(t, t.TempDir(), key, []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_DRAIN_DELAY=1s"}, "serve", "--listen", "127.0.0.1:0")
+	check(t, s.command.Process.Signal(syscall.SIGTERM))
+	drained := false
+	for !drained { // until the signal has arrived
+		response, err := http.Get(s.url + "/readyz")
+		check(t, err)
+		drained = response.StatusCode == http.StatusServiceUnavailable && response.Close
+		check(t, response.Body.Close())
+	}
+	s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
+	if code := s.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestServe_SecondSignal_EndsAtOnce(t *testing.T) {
+	databaseURL := storetest.SQLite(t)
+	s := startIn(t, t.TempDir(), "", []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_DRAIN_DELAY=1m"}, "serve", "--listen", "127.0.0.1:0")
+	check(t, s.command.Process.Signal(syscall.SIGTERM))
+	for { // until the first has arrived
+		if status, _, err := s.send(http.MethodGet, "/readyz", ""); err != nil || status == http.StatusServiceUnavailable {
+			break
+		}
+	}
+	check(t, s.command.Process.Signal(syscall.SIGTERM))
+	if code := s.wait(); code != -1 {
+		t.Errorf("exit code %d, want to be ended by the signal", code)
+	}
+}
+
+func TestServe_SecondServerOnOneFile_IsRefused(t *testing.T) {
+	databaseURL := storetest.SQLite(t)
+	environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
+	s := start(t, databaseURL, newKey(t, databaseURL))
+	_, stderr, code := run(t, t.TempDir(), environment, "serve", "--listen", "127.0.0.1:0")
+	if code != 1 || !strings.Contains(stderr, "another server works on") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	s.wants(http.StatusOK, http.MethodGet, "/readyz", "")
+	check(t, s.command.Process.Kill())
+	s.wait()
+	start(t, databaseURL, s.key) // a killed server leaves nothing that stands in the way
+}
+
+// A database that is away at the start is waited for; the process lives meanwhile, and says that it is not ready.
+func TestServe_WaitsForItsDatabase(t *testing.T) {
+	database, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	check(t, err)
+	address := database.Addr().String()
+	check(t, database.Close()) // and now it does not even take them
+	c := command(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=postgres://numora:a-secret@" + address + "/numora"}, "serve", "--listen", "127.0.0.1:0")
+	logs, err := c.StderrPipe()
+	check(t, err)
+	check(t, c.Start())
+	lines, url, tries := bufio.NewScanner(logs), "", 0
+	for tries < 2 && lines.Scan() {
+		var line struct{ Msg, Address, Error string }
+		check(t, json.Unmarshal(lines.Bytes(), &line))
+		if strings.Contains(lines.Text(), "a-secret") {
+			t.Error("the log tells the password")
+		}
+		if line.Msg == "serving" {
+			url = "http://" + line.Address
+		}
+		if strings.Contains(line.Msg, "trying again") {
+			tries++
+		}
+		if tries == 2 { // once: each request is a line of the log, too
+			for path, want := range map[string]int{"/livez": http.StatusOK, "/readyz": http.StatusServiceUnavailable} {
+				response, err := http.Get(url + path)
+				check(t, err)
+				if response.StatusCode != want {
+					t.Errorf("%s: %s", path, response.Status)
+				}
+				check(t, response.Body.Close())
+			}
+		}
+	}
+	check(t, c.Process.Signal(syscall.SIGTERM))
+	for lines.Scan() { // read on, so that it can end
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
 }
 
 func TestServe_BusyPort(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/config"
 	"github.com/numora/delivery/internal/delivery"
@@ -27,6 +29,9 @@ const bodyTimeout = 10 * time.Second
 // stopTimeout is how long requests in work may take to finish once the server stops.
 const stopTimeout = 8 * time.Second
 
+// retryDelay is how long to wait before the database is tried again at start.
+const retryDelay = time.Second
+
 // Serve runs the server until ctx ends, then finishes the requests in work. It writes its log to logs and
 // words for people to screen. Bad settings are a *config.Error.
 func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) error {
@@ -34,17 +39,27 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewJSONHandler(logs, nil))
 	if settings.Dev {
 		if err := os.MkdirAll(devFolder, 0o700); err != nil {
 			return fmt.Errorf("prepare %s: %w", devFolder, err)
 		}
 	}
-	db, err := open(databaseURL, store.Options{AllowLossy: settings.AllowLossyDatabase, Create: true})
+	db, err := open(databaseURL, store.Options{AllowLossy: settings.AllowLossyDatabase, Create: true, Alone: true})
 	if err != nil {
 		return err
 	}
-	return errors.Join(serve(ctx, settings, db, logger, screen), db.Close())
+	s := &server{
+		settings: settings, db: db, authenticator: apikey.NewAuthenticator(db, time.Now),
+		logger: newLogger(settings.LogFormat, logs), screen: screen,
+	}
+	return errors.Join(s.run(ctx), db.Close())
+}
+
+func newLogger(format string, logs io.Writer) *slog.Logger {
+	if format == "text" {
+		return slog.New(slog.NewTextHandler(logs, nil))
+	}
+	return slog.New(slog.NewJSONHandler(logs, nil))
 }
 
 // open opens the database. A URL that cannot be one is a *config.Error.
@@ -56,59 +71,111 @@ func open(databaseURL string, options store.Options) (*store.Store, error) {
 	return db, err
 }
 
-func serve(ctx context.Context, settings config.Serve, db *store.Store, logger *slog.Logger, screen io.Writer) error {
-	if settings.Migrate == "auto" {
-		if err := db.Migrate(ctx); err != nil {
-			return err
-		}
+// server is one run of the server. It serves from the beginning, so that it can be seen to live; it is ready
+// once its database is prepared, and no more once it was told to stop.
+type server struct {
+	settings      config.Serve
+	db            *store.Store
+	authenticator *apikey.Authenticator
+	logger        *slog.Logger
+	screen        io.Writer
+
+	prepared, draining atomic.Bool
+}
+
+func (s *server) ready(ctx context.Context) error {
+	switch {
+	case s.draining.Load():
+		return errors.New("the server is stopping")
+	case !s.prepared.Load():
+		return errors.New("the server is starting")
 	}
-	service := delivery.NewService(db, delivery.Settings{
-		Providers: settings.Providers, RegisterUnknown: settings.UnknownDocuments == "register",
-	}, time.Now)
-	authenticator := apikey.NewAuthenticator(db, time.Now)
-	var draining atomic.Bool
+	return s.db.Ready(ctx)
+}
+
+func (s *server) run(ctx context.Context) error {
 	handler, err := httpapi.New(httpapi.Config{
-		Service: service, Authenticator: authenticator, BodyTimeout: bodyTimeout, Logger: logger,
-		Ready: func(ctx context.Context) error {
-			if draining.Load() {
-				return errors.New("the server is stopping")
-			}
-			return db.Ready(ctx)
-		},
+		Service: delivery.NewService(s.db, delivery.Settings{
+			Providers: s.settings.Providers, RegisterUnknown: s.settings.UnknownDocuments == "register",
+		}, time.Now),
+		Authenticator: s.authenticator, Ready: s.ready, BodyTimeout: bodyTimeout, Logger: s.logger,
 	})
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", settings.Listen)
+	listener, err := net.Listen("tcp", s.settings.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", settings.Listen, err)
+		return fmt.Errorf("listen on %s: %w", s.settings.Listen, err)
 	}
-	if settings.Dev {
-		if err := prepareDev(ctx, db, authenticator, listener.Addr(), screen); err != nil {
-			return errors.Join(err, listener.Close())
+	httpServer := newServer(handler, s.logger)
+	s.logger.Info("serving", slog.String("address", listener.Addr().String()))
+	work, ended := errgroup.WithContext(ctx)
+	work.Go(func() error {
+		if err := httpServer.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	work.Go(func() error { return s.prepare(ended, listener.Addr()) })
+	work.Go(func() error {
+		<-ended.Done()
+		return s.stop(ctx, httpServer)
+	})
+	return work.Wait()
+}
+
+// prepare brings the database to where the server can work on it, and tries again while it is away. It gives
+// up without an error when ctx ends.
+func (s *server) prepare(ctx context.Context, address net.Addr) error {
+	for {
+		err := s.prepareOnce(ctx, address)
+		var unavailable *delivery.UnavailableError
+		switch {
+		case err == nil:
+			s.prepared.Store(true)
+			s.logger.Info("ready", slog.String("address", address.String()))
+			return nil
+		case ctx.Err() != nil:
+			return nil
+		case !errors.As(err, &unavailable):
+			return err
+		}
+		s.logger.Warn("the database cannot be used yet, trying again", slog.String("error", err.Error()))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(retryDelay):
 		}
 	}
-	server := newServer(handler, logger)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	logger.Info("serving", slog.String("address", listener.Addr().String()))
-	if err := db.Ready(ctx); err != nil {
-		logger.Warn("not ready", slog.String("error", err.Error()))
-	}
+}
 
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
+func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
+	if s.settings.Migrate == "auto" {
+		if err := s.db.Migrate(ctx); err != nil {
+			return err
+		}
 	}
-	draining.Store(true)
-	logger.Info("stopping")
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	if s.settings.Dev {
+		return prepareDev(ctx, s.db, s.authenticator, address, s.screen)
+	}
+	return nil
+}
+
+// stop goes on serving for the drain delay, not ready, when the process was told to stop; then takes no more
+// requests and finishes those in work.
+func (s *server) stop(told context.Context, httpServer *http.Server) error {
+	s.draining.Store(true)
+	httpServer.SetKeepAlivesEnabled(false) // each answer from now on says Connection: close
+	if told.Err() != nil {
+		s.logger.Info("stopping", slog.Duration("drain_delay", s.settings.DrainDelay))
+		<-time.After(s.settings.DrainDelay)
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), stopTimeout)
 	defer cancel()
-	if err := server.Shutdown(stopping); err != nil {
-		return errors.Join(fmt.Errorf("stop: requests still in work after %s: %w", stopTimeout, err), server.Close())
+	if err := httpServer.Shutdown(stopping); err != nil {
+		return errors.Join(fmt.Errorf("stop: requests still in work after %s: %w", stopTimeout, err), httpServer.Close())
 	}
-	logger.Info("stopped")
+	s.logger.Info("stopped")
 	return nil
 }
 

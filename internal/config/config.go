@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Error says what is wrong with the settings, all of it.
@@ -63,19 +64,21 @@ func hasPassword(location string) bool {
 		return true // better safe
 	}
 	_, given := parsed.User.Password()
-	return given || parsed.Query().Has("password")
+	return given || parsed.Query().Has("password") || parsed.Query().Has("sslpassword")
 }
 
 // Serve are the settings of the server.
 type Serve struct {
 	Database `embed:""`
 
-	Listen             string   `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
-	Migrate            string   `env:"NUMORA_MIGRATE" default:"auto" placeholder:"auto|off" help:"Bring the database schema up to date at start, or leave that to \"numora-delivery migrate\" (default ${default})."`
-	UnknownDocuments   string   `env:"NUMORA_UNKNOWN_DOCUMENTS" default:"refuse" placeholder:"refuse|register" help:"Refuse a report for a document that was never registered (404), or register it as reviewed (default ${default})."`
-	Providers          []string `env:"NUMORA_PROVIDERS" placeholder:"NAME,..." help:"The providers a new document gets when its registration names none; a registration may then name no others. They never refuse a report."`
-	AllowLossyDatabase bool     `env:"NUMORA_ALLOW_LOSSY_DATABASE" help:"Acknowledge reports even if the database is set to lose them in a crash (fsync=off). For experiments."`
-	Dev                bool     `help:"For trying out: keep everything in data/, make an API key there and register the example document."`
+	Listen             string        `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
+	Migrate            string        `env:"NUMORA_MIGRATE" default:"auto" placeholder:"auto|off" help:"Bring the database schema up to date at start, or leave that to \"numora-delivery migrate\" (default ${default})."`
+	UnknownDocuments   string        `env:"NUMORA_UNKNOWN_DOCUMENTS" default:"refuse" placeholder:"refuse|register" help:"Refuse a report for a document that was never registered (404), or register it as reviewed (default ${default})."`
+	Providers          []string      `env:"NUMORA_PROVIDERS" placeholder:"NAME,..." help:"The providers a new document gets when its registration names none; a registration may then name no others. They never refuse a report."`
+	DrainDelay         time.Duration `env:"NUMORA_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving, not ready, after a signal to stop, so that load balancers notice (default ${default})."`
+	LogFormat          string        `env:"NUMORA_LOG_FORMAT" default:"json" placeholder:"json|text" help:"Log as JSON lines, or as text for people (default ${default})."`
+	AllowLossyDatabase bool          `env:"NUMORA_ALLOW_LOSSY_DATABASE" help:"Acknowledge reports even if the database is set to lose them in a crash (fsync=off). For experiments."`
+	Dev                bool          `help:"For trying out: keep everything in data/, make an API key there and register the example document."`
 }
 
 // DevDatabase is where serve --dev keeps its data when nothing else is said.
@@ -97,6 +100,12 @@ func (s Serve) Check() (databaseURL string, err error) {
 	}
 	if s.UnknownDocuments != "refuse" && s.UnknownDocuments != "register" {
 		problems = append(problems, fmt.Sprintf("NUMORA_UNKNOWN_DOCUMENTS must be refuse or register, not %q", s.UnknownDocuments))
+	}
+	if s.DrainDelay < 0 || s.DrainDelay > time.Minute {
+		problems = append(problems, fmt.Sprintf("NUMORA_DRAIN_DELAY must be between 0s and 1m, not %v", s.DrainDelay))
+	}
+	if s.LogFormat != "json" && s.LogFormat != "text" {
+		problems = append(problems, fmt.Sprintf("NUMORA_LOG_FORMAT must be json or text, not %q", s.LogFormat))
 	}
 	for _, provider := range s.Providers {
 		if !providerFormat.MatchString(provider) {

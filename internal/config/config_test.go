@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/numora/delivery/internal/config"
 )
@@ -17,7 +18,7 @@ func serve(t *testing.T, databaseURL string) config.Serve {
 	t.Setenv("NUMORA_DATABASE_URL", databaseURL)
 	return config.Serve{
 		Database: config.Database{DatabaseURL: databaseURL},
-		Listen:   "127.0.0.1:8080", Migrate: "auto", UnknownDocuments: "refuse",
+		Listen:   "127.0.0.1:8080", Migrate: "auto", UnknownDocuments: "refuse", LogFormat: "json",
 	}
 }
 
@@ -44,6 +45,7 @@ func file(t *testing.T, content string) string {
 func TestServe_Check_GoodSettings(t *testing.T) {
 	for name, change := range map[string]func(*config.Serve){
 		"Defaults":               func(*config.Serve) {},
+		"AnyFreePort":            func(s *config.Serve) { s.Listen = "127.0.0.1:0" },
 		"EveryInterface":         func(s *config.Serve) { s.Listen = ":8080" },
 		"IPv6":                   func(s *config.Serve) { s.Listen = "[::1]:8080" },
 		"MigrateOff":             func(s *config.Serve) { s.Migrate = "off" },
@@ -51,6 +53,8 @@ func TestServe_Check_GoodSettings(t *testing.T) {
 		"Providers":              func(s *config.Serve) { s.Providers = []string{"dynamics365", "0", "a.b_c-d"} },
 		"ProviderOf64Characters": func(s *config.Serve) { s.Providers = []string{strings.Repeat("a", 64)} },
 		"Dev":                    func(s *config.Serve) { s.Dev = true },
+		"LogForPeople":           func(s *config.Serve) { s.LogFormat = "text" },
+		"DrainForAMinute":        func(s *config.Serve) { s.DrainDelay = time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, "sqlite:numora.db")
@@ -69,11 +73,16 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 	}{
 		"NoPort":                  {func(s *config.Serve) { s.Listen = "127.0.0.1" }, "NUMORA_LISTEN"},
 		"PortTooLarge":            {func(s *config.Serve) { s.Listen = "127.0.0.1:99999" }, "NUMORA_LISTEN"},
+		"PortThatIsNoNumber":      {func(s *config.Serve) { s.Listen = "127.0.0.1:http" }, "NUMORA_LISTEN"},
+		"PortBeyondTheLast":       {func(s *config.Serve) { s.Listen = "127.0.0.1:65536" }, "NUMORA_LISTEN"},
 		"NoListen":                {func(s *config.Serve) { s.Listen = "" }, "NUMORA_LISTEN"},
 		"OtherMigrate":            {func(s *config.Serve) { s.Migrate = "yes" }, "NUMORA_MIGRATE"},
 		"NoMigrate":               {func(s *config.Serve) { s.Migrate = "" }, "NUMORA_MIGRATE"},
 		"OtherUnknownDocuments":   {func(s *config.Serve) { s.UnknownDocuments = "allow" }, "NUMORA_UNKNOWN_DOCUMENTS"},
 		"NoUnknownDocuments":      {func(s *config.Serve) { s.UnknownDocuments = "" }, "NUMORA_UNKNOWN_DOCUMENTS"},
+		"OtherLogFormat":          {func(s *config.Serve) { s.LogFormat = "xml" }, "NUMORA_LOG_FORMAT"},
+		"NegativeDrainDelay":      {func(s *config.Serve) { s.DrainDelay = -time.Second }, "NUMORA_DRAIN_DELAY"},
+		"LongDrainDelay":          {func(s *config.Serve) { s.DrainDelay = time.Minute + time.Second }, "NUMORA_DRAIN_DELAY"},
 		"EmptyProvider":           {func(s *config.Serve) { s.Providers = []string{"sap", ""} }, "NUMORA_PROVIDERS"},
 		"ProviderInUpperCase":     {func(s *config.Serve) { s.Providers = []string{"SAP"} }, "NUMORA_PROVIDERS"},
 		"ProviderWithSpace":       {func(s *config.Serve) { s.Providers = []string{" sap"} }, "NUMORA_PROVIDERS"},
@@ -97,11 +106,12 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 
 func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
 	t.Setenv("NUMORA_DATABASE_URL", "")
-	s := config.Serve{Providers: []string{"SAP", "dynamics365", "-"}}
+	s := config.Serve{Providers: []string{"SAP", "dynamics365", "-"}, DrainDelay: -1}
 	_, err := s.Check()
 	got := problems(t, err)
 	want := []string{
 		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
+		"NUMORA_DRAIN_DELAY", "NUMORA_LOG_FORMAT",
 		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`,
 	}
 	if !slices.EqualFunc(got, want, strings.Contains) {

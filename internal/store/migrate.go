@@ -21,7 +21,7 @@ const schemaVersion = 1
 // Migrate brings the schema up to what this binary needs. Any number of processes may call it at once.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.engine.migrate(ctx); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
+		return s.translate(fmt.Errorf("migrate the database: %w", err))
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func (e *postgresEngine) lossy() error {
 }
 
 func (e *postgresEngine) migrate(ctx context.Context) error {
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks every second, for five minutes
 	if err != nil {
 		return err
 	}

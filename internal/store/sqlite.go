@@ -26,10 +26,14 @@ const sqliteReaders = 8
 // sqliteEngine is an embedded database in one file: one connection writes, a pool reads.
 type sqliteEngine struct {
 	path  string
-	pools []*sql.DB // the writer first
+	pools []*sql.DB    // the writer first
+	alone *flock.Flock // held while a server works on the file; nil for commands
 }
 
 func newSQLite(path string) (*sqliteEngine, error) {
+	if absolute, ok := strings.CutPrefix(path, "///"); ok { // as URLs with an empty host write it
+		path = "/" + absolute
+	}
 	if path == "" || path == ":memory:" || strings.HasPrefix(path, "//") {
 		return nil, fmt.Errorf("%w: it needs a file, sqlite:PATH", ErrURL)
 	}
@@ -62,6 +66,15 @@ func (e *sqliteEngine) open(options Options) (writer, reader gorm.Dialector, err
 	if err := e.find(options.Create); err != nil {
 		return nil, nil, err
 	}
+	if options.Alone {
+		e.alone = flock.New(e.path + ".serving")
+		if got, err := e.alone.TryLock(); err != nil || !got {
+			return nil, nil, errors.Join(fmt.Errorf("another server works on %s; several servers need PostgreSQL", e.path), err)
+		}
+	}
+	if err := e.makeWAL(); err != nil {
+		return nil, nil, err
+	}
 	for _, p := range []struct {
 		dialector   *gorm.Dialector
 		connections int
@@ -87,6 +100,20 @@ func (e *sqliteEngine) find(create bool) error {
 		return err
 	}
 	return file.Close()
+}
+
+// makeWAL opens the file for the first time, which turns its journal into a write-ahead log. SQLite does not
+// wait for others at that: where several open a new file at once, the lock file puts them in a row.
+func (e *sqliteEngine) makeWAL() error {
+	lock := flock.New(e.path + ".lock")
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock to open: %w", err)
+	}
+	pool, err := sql.Open("sqlite", e.dsn())
+	if err == nil {
+		err = errors.Join(pool.Ping(), pool.Close())
+	}
+	return errors.Join(err, lock.Unlock())
 }
 
 // now is the process's clock: an embedded database has no other.
@@ -131,6 +158,9 @@ func (e *sqliteEngine) close() error {
 	var errs []error
 	for _, pool := range e.pools {
 		errs = append(errs, pool.Close())
+	}
+	if e.alone != nil {
+		errs = append(errs, e.alone.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -265,3 +265,15 @@ func TestSQLite_MissingFile_IsMadeOnlyWhenAskedFor(t *testing.T) {
 		t.Errorf("the folder has %q", left)
 	}
 }
+
+// A URL with an empty host is the usual way to write an absolute path; one with a host means nothing here.
+func TestSQLite_AbsolutePath_MayFollowThreeSlashes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "numora.db")
+	register(t, migrated(t, "sqlite://"+path))
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	if _, err := Open("sqlite://data/numora.db", Options{Create: true}); !errors.Is(err, ErrURL) {
+		t.Errorf("two slashes: got %v, want that the URL is wrong", err)
+	}
+}

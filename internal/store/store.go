@@ -31,6 +31,9 @@ type Options struct {
 	// Create makes the SQLite file where it is missing; its folder has to be there. Without it a missing
 	// file is an error: a mistyped path must not look like an empty database.
 	Create bool
+	// Alone refuses a SQLite file that another server works on: what one of them remembers between requests
+	// the other would not know. Commands work beside a server.
+	Alone bool
 }
 
 // Store implements delivery.Store and apikey.Store.
@@ -88,7 +91,7 @@ func Open(url string, options Options) (*Store, error) {
 	}
 	writer, reader, err := engine.open(options)
 	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
 	}
 	s := &Store{engine: engine, options: options}
 	if s.writer, err = gorm.Open(writer, gormConfig()); err != nil {
