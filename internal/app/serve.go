@@ -124,9 +124,10 @@ func (s *server) run(ctx context.Context) error {
 	return work.Wait()
 }
 
-// prepare brings the database to where the server can work on it, and tries again while it is away. It gives
-// up without an error when ctx ends.
+// prepare brings the database to where the server can work on it, and tries again while it is away or waits
+// for somebody else's doing; each reason is logged once. It gives up without an error when ctx ends.
 func (s *server) prepare(ctx context.Context, address net.Addr) error {
+	said := ""
 	for {
 		err := s.prepareOnce(ctx, address)
 		var unavailable *delivery.UnavailableError
@@ -140,7 +141,10 @@ func (s *server) prepare(ctx context.Context, address net.Addr) error {
 		case !errors.As(err, &unavailable):
 			return err
 		}
-		s.logger.Warn("the database cannot be used yet, trying again", slog.String("error", err.Error()))
+		if reason := err.Error(); reason != said {
+			s.logger.Warn("the database cannot be used yet, trying again", slog.String("error", reason))
+			said = reason
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -154,6 +158,9 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 		if err := s.db.Migrate(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.db.Ready(ctx); err != nil {
+		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
 	}
 	if s.settings.Dev {
 		return prepareDev(ctx, s.db, s.authenticator, address, s.screen)
