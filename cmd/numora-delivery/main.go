@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -18,9 +16,6 @@ func main() { os.Exit(run()) }
 
 // run returns the exit code: 2 when the command line or the settings are wrong, 1 when the work failed.
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	parser := kong.Must(&commands{}, kong.Name("numora-delivery"),
 		kong.Description("Takes delivery reports, keeps them as audit history, and answers what was delivered."))
 	command, err := parser.Parse(os.Args[1:])
@@ -28,7 +23,7 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "numora-delivery:", err)
 		return 2
 	}
-	command.BindTo(ctx, (*context.Context)(nil))
+	command.BindTo(untilSignalled(), (*context.Context)(nil))
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "numora-delivery:", err)
 		if settings := (*config.Error)(nil); errors.As(err, &settings) {

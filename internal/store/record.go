@@ -205,22 +205,7 @@ func (r *recording) lockDeliveries(tx *gorm.DB, targets map[target]*deliveryRow)
 	slices.SortFunc(keys, func(a, b target) int {
 		return cmp.Or(cmp.Compare(a.documentID, b.documentID), cmp.Compare(a.provider, b.provider))
 	})
-	rows, err := findDeliveries(tx, keys)
-	if err != nil {
-		return err
-	}
-	if len(rows) < len(keys) {
-		now, err := r.now(tx)
-		if err != nil {
-			return fmt.Errorf("ask for the time: %w", err)
-		}
-		for _, key := range keys {
-			if _, err := addDeliveries(tx, key.documentID, []string{key.provider}, now); err != nil {
-				return err
-			}
-		}
-	}
-	rows, err = findDeliveries(tx.Clauses(clause.Locking{Strength: "UPDATE"}), keys)
+	rows, err := r.findOrAddDeliveries(tx, keys)
 	if err != nil {
 		return err
 	}
@@ -231,6 +216,31 @@ func (r *recording) lockDeliveries(tx *gorm.DB, targets map[target]*deliveryRow)
 		targets[target{row.DocumentID, row.Provider}] = &row
 	}
 	return nil
+}
+
+// findOrAddDeliveries returns the deliveries of keys locked, after it added those that are missing.
+func (r *recording) findOrAddDeliveries(tx *gorm.DB, keys []target) ([]deliveryRow, error) {
+	locking := func() *gorm.DB { return tx.Clauses(clause.Locking{Strength: "UPDATE"}) }
+	find := tx
+	if len(keys) == 1 {
+		find = locking() // a single one, as nearly always: with nothing else locked there is no order to keep
+	}
+	rows, err := findDeliveries(find, keys)
+	if err != nil || len(rows) == 1 && len(keys) == 1 {
+		return rows, err
+	}
+	if len(rows) < len(keys) {
+		now, err := r.now(tx)
+		if err != nil {
+			return nil, fmt.Errorf("ask for the time: %w", err)
+		}
+		for _, key := range keys {
+			if _, err := addDeliveries(tx, key.documentID, []string{key.provider}, now); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return findDeliveries(locking(), keys)
 }
 
 // findDeliveries reads the deliveries of keys, in the order in which they are locked.
