@@ -639,6 +639,7 @@ type UnsupportedMediaType = ErrorBody
 type GetDeliveryAttemptParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
 
@@ -646,6 +647,7 @@ type GetDeliveryAttemptParams struct {
 type GetDocumentParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
 
@@ -653,6 +655,7 @@ type GetDocumentParams struct {
 type PutDocumentParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
 
@@ -681,6 +684,7 @@ type ListDocumentDeliveryParams struct {
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
 
@@ -688,6 +692,7 @@ type ListDocumentDeliveryParams struct {
 type RecordDeliveryParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
 
