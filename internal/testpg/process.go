@@ -38,7 +38,8 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// stop asks the process to end and waits until it has; one that does not is killed.
+// stop asks the process to end and waits until it has; one that does not is killed. One that ends badly was
+// not well before, and says so: the keeper of a downloaded server ends so when that server was gone.
 func (p *process) stop() error {
 	if p.hasEnded() {
 		return nil
@@ -46,6 +47,9 @@ func (p *process) stop() error {
 	asked := p.askToEnd()
 	select {
 	case <-p.ended:
+		if p.err != nil {
+			return fmt.Errorf("the database did not end well: %w", p.err)
+		}
 		return nil
 	case <-time.After(stopLimit):
 	}
