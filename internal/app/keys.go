@@ -31,16 +31,9 @@ func withStore(database config.Database, options store.Options, do func(db *stor
 	return errors.Join(do(db), db.Close())
 }
 
-// withKeys is withStore for work on the keys. That a database may lose what is acknowledged matters to
-// reports; keys may be made there.
-func withKeys(ctx context.Context, database config.Database, do func(db *store.Store) error) error {
-	return withStore(database, store.Options{AllowLossy: true}, func(db *store.Store) error {
-		if err := db.Ready(ctx); err != nil {
-			return err
-		}
-		return do(db)
-	})
-}
+// forKeys opens a database for work on its keys. That it may lose what is acknowledged matters to reports;
+// keys may be made there.
+var forKeys = store.Options{AllowLossy: true}
 
 // Migrate brings the schema of a database up to what this binary needs.
 func Migrate(ctx context.Context, database config.Database) error {
@@ -83,7 +76,7 @@ func CreateKey(ctx context.Context, database config.Database, wanted NewKey, out
 	if err != nil {
 		return err
 	}
-	return withKeys(ctx, database, func(db *store.Store) error {
+	return withStore(database, forKeys, func(db *store.Store) error {
 		if err := db.AddKey(ctx, key); err != nil {
 			return err
 		}
@@ -99,7 +92,7 @@ func validKeyName(name string) bool {
 
 // ListKeys writes all API keys to out, without their secrets, which are not stored.
 func ListKeys(ctx context.Context, database config.Database, asJSON bool, out io.Writer) error {
-	return withKeys(ctx, database, func(db *store.Store) error {
+	return withStore(database, forKeys, func(db *store.Store) error {
 		keys, err := db.Keys(ctx)
 		if err != nil {
 			return err
@@ -163,7 +156,7 @@ func instantOr(none string, t time.Time) string {
 
 // RevokeKey revokes an API key by its id. One that is revoked already stays as it is.
 func RevokeKey(ctx context.Context, database config.Database, id string) error {
-	return withKeys(ctx, database, func(db *store.Store) error {
+	return withStore(database, forKeys, func(db *store.Store) error {
 		err := db.RevokeKey(ctx, id, delivery.NewInstant(time.Now()))
 		if errors.Is(err, apikey.ErrNotFound) {
 			return fmt.Errorf("no API key has the id %q; \"numora-delivery keys list\" shows them", id)

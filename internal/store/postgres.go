@@ -112,7 +112,7 @@ func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	return now, err
 }
 
-func (e *postgresEngine) checkDurable(ctx context.Context, db *gorm.DB) error {
+func (e *postgresEngine) checkWritable(ctx context.Context, db *gorm.DB) error {
 	var fsync, readOnly string
 	row := db.WithContext(ctx).Raw("SELECT current_setting('fsync'), current_setting('transaction_read_only')").Row()
 	if err := row.Scan(&fsync, &readOnly); err != nil {
@@ -123,7 +123,7 @@ func (e *postgresEngine) checkDurable(ctx context.Context, db *gorm.DB) error {
 		e.staleAt.Store(time.Now().UnixNano())
 		return errReadOnlyPostgres
 	}
-	return e.lossy()
+	return nil
 }
 
 func (e *postgresEngine) lossy() error {
@@ -140,8 +140,7 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 	}
 	// A connection of its own: the session lock must not be shared with a pool's other users.
 	pool := stdlib.OpenDB(*e.config)
-	defer func() { _ = pool.Close() }()
-	return migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
+	return errors.Join(migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker)), pool.Close())
 }
 
 func (e *postgresEngine) rolledBack(err error) bool {
@@ -158,7 +157,7 @@ func (e *postgresEngine) rolledBack(err error) bool {
 
 // transient goes by SQLSTATE, never by text: connections (08), rolled back (40), resources (53), locks not
 // had in time (55P03), an operator's or time-out's doing (57), the system's own trouble (58), a primary
-// that became a standby (25006).
+// that became a standby (25006), whose sessions it has dropped.
 func (e *postgresEngine) transient(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -181,7 +180,7 @@ func (e *postgresEngine) transient(err error) bool {
 		return false
 	}
 	var network net.Error
-	return errors.Is(err, errLossyPostgres) || errors.Is(err, errReadOnlyPostgres) ||
+	return errors.Is(err, errReadOnlyPostgres) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||

@@ -75,6 +75,14 @@ func TestPostgres_ReadOnlyForAWhile_IsUnavailableThatLong(t *testing.T) {
 	}
 }
 
+// To accept a lossy database is not to accept one that takes no writes or does not answer.
+func TestPostgres_LossyAllowed_IsStillHeldToTheRest(t *testing.T) {
+	url := storetest.Postgres(t)
+	migrated(t, url)
+	set(t, url, "default_transaction_read_only", "on")
+	checkNotExecuted(t, opened(t, url, Options{AllowLossy: true}).Ready(t.Context()))
+}
+
 // What a session set by itself is not changed under it when the server's configuration is reloaded.
 func TestPostgres_Sessions_OwnTheirDurability(t *testing.T) {
 	s := opened(t, storetest.Postgres(t), Options{})

@@ -122,8 +122,8 @@ func (e *sqliteEngine) now(*gorm.DB) (instant, error) {
 }
 
 // Durability is settled by the pragmas of dsn.
-func (e *sqliteEngine) checkDurable(context.Context, *gorm.DB) error { return nil }
-func (e *sqliteEngine) lossy() error                                 { return nil }
+func (e *sqliteEngine) checkWritable(context.Context, *gorm.DB) error { return nil }
+func (e *sqliteEngine) lossy() error                                  { return nil }
 
 // migrate holds a lock file meanwhile: goose itself takes no lock on SQLite.
 func (e *sqliteEngine) migrate(ctx context.Context) error {

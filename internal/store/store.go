@@ -52,9 +52,10 @@ type engine interface {
 	open(options Options) (writer, reader gorm.Dialector, err error)
 	// now reads the time source of this database, within tx.
 	now(tx *gorm.DB) (instant, error)
-	// checkDurable asks whether a commit is possible and survives a crash of the machine, and returns an error
-	// that says what to set when not; lossy returns the last answer, which new connections and now give too.
-	checkDurable(ctx context.Context, db *gorm.DB) error
+	// checkWritable asks whether a commit is possible, and whether it survives a crash of the machine: of the
+	// latter lossy returns the last answer, which new connections and now give too, as an error that says
+	// what to set.
+	checkWritable(ctx context.Context, db *gorm.DB) error
 	lossy() error
 	// migrate brings the schema up to this binary's level; several may try at once.
 	migrate(ctx context.Context) error
@@ -134,7 +135,7 @@ func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+			return unavailable(err)
 		}
 	}
 }
@@ -153,8 +154,8 @@ func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error
 	if err := do(tx); err != nil {
 		return s.translate(err)
 	}
-	if err := s.engine.lossy(); err != nil && !s.options.AllowLossy {
-		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+	if err := s.requireDurable(); err != nil {
+		return err
 	}
 	finished = true
 	if err := tx.Commit().Error; err != nil {
@@ -178,31 +179,44 @@ func (s *Store) requireSchema(ctx context.Context) error {
 		return nil
 	}
 	if err := s.checkSchema(ctx); err != nil {
-		if unavailable := (*delivery.UnavailableError)(nil); errors.As(err, &unavailable) {
+		if away := (*delivery.UnavailableError)(nil); errors.As(err, &away) {
 			return err
 		}
-		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+		return unavailable(err)
 	}
 	s.schemaFound.Store(true)
 	return nil
 }
 
+// requireDurable refuses to acknowledge what the database may lose, unless the deployment accepts that.
+func (s *Store) requireDurable() error {
+	if err := s.engine.lossy(); err != nil && !s.options.AllowLossy {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// unavailable says that nothing was written, and may be later.
+func unavailable(cause error) error {
+	return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: cause}
+}
+
 // translate makes an *UnavailableError of an engine's error that will pass. Nothing was written then.
 func (s *Store) translate(err error) error {
 	if s.engine.transient(err) {
-		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+		return unavailable(err)
 	}
 	return err
 }
 
-// Ready returns nil when the database answers, its schema is at least what this binary needs, and it keeps
-// what is acknowledged.
+// Ready returns nil when the database answers, its schema is at least what this binary needs, and it takes
+// writes and keeps what is acknowledged.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
-	if err := s.engine.checkDurable(ctx, s.reader.WithContext(ctx)); err != nil && !s.options.AllowLossy {
+	if err := s.engine.checkWritable(ctx, s.reader.WithContext(ctx)); err != nil {
 		return s.translate(err)
 	}
-	return nil
+	return s.requireDurable()
 }
