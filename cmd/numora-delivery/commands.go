@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"time"
 
 	"github.com/numora/delivery/internal/app"
@@ -73,10 +73,7 @@ func (c *healthcheck) Run(ctx context.Context) error { return app.Healthcheck(ct
 type version struct{}
 
 func (version) Run() error {
-	build := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		build = info.Main.Version
-	}
-	_, err := fmt.Println("numora-delivery", build)
+	version, revision := app.Version()
+	_, err := fmt.Printf("numora-delivery %s (revision %s, %s)\n", version, revision, runtime.Version())
 	return err
 }

@@ -20,11 +20,11 @@ import (
 
 // withStore opens the database that the settings name, for do.
 func withStore(database config.Database, options store.Options, do func(db *store.Store) error) error {
-	databaseURL, err := database.Check()
+	databaseURL, err := database.Check(store.CheckURL)
 	if err != nil {
 		return err
 	}
-	db, err := open(databaseURL, options)
+	db, err := store.Open(databaseURL, options)
 	if err != nil {
 		return err
 	}

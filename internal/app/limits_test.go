@@ -36,7 +36,7 @@ func (s slowKeys) Key(ctx context.Context, id string) (apikey.Key, error) {
 func TestServer_BodyHasItsTime_WhenTheKeyTookLong(t *testing.T) {
 	db, key := newStore(t)
 	slow := slowKeys{db, make(chan struct{}), 300 * time.Millisecond}
-	address := listen(t, db, slow, func(server *http.Server) { server.ReadTimeout = 100 * time.Millisecond })
+	address := serveOver(t, db, slow, func(server *http.Server) { server.ReadTimeout = 100 * time.Millisecond })
 	connection := dial(t, address)
 	body := `{"status":"reviewed"}`
 	_, err := fmt.Fprintf(connection, "PUT /v1/documents/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
@@ -57,7 +57,7 @@ func TestServer_BodyHasItsTime_WhenTheKeyTookLong(t *testing.T) {
 // A client that has said all it wants to say and closes its side still gets its answer.
 func TestServer_HalfClosedClient_IsAnswered(t *testing.T) {
 	db, key := newStore(t)
-	address := listen(t, db, db, func(*http.Server) {})
+	address := serveOver(t, db, db, func(*http.Server) {})
 	for range 20 {
 		connection := dial(t, address)
 		_, err := fmt.Fprintf(connection, "GET /v1/documents/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", key)
@@ -97,19 +97,20 @@ func newStore(t *testing.T) (db *store.Store, key string) {
 // shortened is a limit that tests need not wait long for.
 const shortened = 200 * time.Millisecond
 
-// listen starts the server as serve does, but for what configure changes and a shortened limit for bodies.
-func listen(t *testing.T, db *store.Store, keys apikey.Store, configure func(*http.Server)) (address string) {
+// serveOver starts the server as serve does, but for what configure changes and a shortened limit for bodies.
+func serveOver(t *testing.T, db *store.Store, keys apikey.Store, configure func(*http.Server)) (address string) {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	handler, err := httpapi.New(httpapi.Config{
 		Service:       delivery.NewService(db, delivery.Settings{}, time.Now),
 		Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: db.Ready,
-		BodyTimeout: 2 * shortened, Logger: logger,
+		RequestTimeout: 3 * time.Second, BodyTimeout: 2 * shortened,
+		Limits: httpapi.Limits{InWork: 256, Queued: 1024}, Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newServer(handler, logger)
+	server := newServer(handler, 3*time.Second, logger)
 	configure(server)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,7 +138,7 @@ func dial(t *testing.T, address string) net.Conn {
 func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
 	db, text := newStore(t)
 	var server http.Server // its limits, as they are and as the test shortens them
-	address := listen(t, db, db, func(s *http.Server) {
+	address := serveOver(t, db, db, func(s *http.Server) {
 		server = http.Server{ReadHeaderTimeout: s.ReadHeaderTimeout, ReadTimeout: s.ReadTimeout, WriteTimeout: s.WriteTimeout, IdleTimeout: s.IdleTimeout}
 		s.ReadHeaderTimeout, s.ReadTimeout = shortened, 2*shortened
 	})

@@ -46,12 +46,13 @@ const (
 	settled    = 20 * time.Second // how long anything may take before a test gives up on it
 )
 
-// command prepares a run of the binary in a folder of its own, with nothing of this process's settings.
+// command prepares a run of the binary in a folder of its own, with nothing of this process's settings and no
+// admin listener.
 func command(t *testing.T, folder string, environment []string, arguments ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), binary, arguments...)
 	c.Dir = folder
-	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder}, environment...)
+	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "NUMORA_ADMIN_LISTEN=off"}, environment...)
 	return c
 }
 

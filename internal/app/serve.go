@@ -11,23 +11,29 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/config"
 	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/httpapi"
+	"github.com/numora/delivery/internal/metrics"
 	"github.com/numora/delivery/internal/store"
+	"github.com/numora/delivery/internal/tracing"
 )
-
-// bodyTimeout is how long a request, and then again its body, may take to arrive.
-const bodyTimeout = 10 * time.Second
 
 // stopTimeout is how long requests in work may take to finish once the server stops.
 const stopTimeout = 8 * time.Second
+
+// flushTimeout is how long the last spans may take to be sent.
+const flushTimeout = time.Second
 
 // retryDelay is how long to wait before the database is tried again at start.
 const retryDelay = time.Second
@@ -35,7 +41,8 @@ const retryDelay = time.Second
 // Serve runs the server until ctx ends, then finishes the requests in work. It writes its log to logs and
 // words for people to screen. Bad settings are a *config.Error.
 func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) error {
-	databaseURL, err := settings.Check()
+	traces, problems := tracing.FromEnvironment()
+	databaseURL, err := settings.Check(store.CheckURL, problems...)
 	if err != nil {
 		return err
 	}
@@ -44,15 +51,27 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 			return fmt.Errorf("prepare %s: %w", devFolder, err)
 		}
 	}
-	db, err := open(databaseURL, store.Options{AllowLossy: settings.AllowLossyDatabase, Create: true, Alone: true})
-	if err != nil {
+	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen}
+	options := store.Options{
+		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N,
+	}
+	if traces.On {
+		version, _ := Version()
+		provider, err := traces.Start(ctx, version)
+		if err != nil {
+			return err
+		}
+		defer s.flush(provider)
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+			s.logger.Warn("spans were not sent", slog.String("error", err.Error()))
+		}))
+		options.Traces, s.tracer = provider, provider.Tracer("github.com/numora/delivery")
+	}
+	if s.db, err = store.Open(databaseURL, options); err != nil {
 		return err
 	}
-	s := &server{
-		settings: settings, db: db, authenticator: apikey.NewAuthenticator(db, time.Now),
-		logger: newLogger(settings.LogFormat, logs), screen: screen,
-	}
-	return errors.Join(s.run(ctx), db.Close())
+	s.authenticator = apikey.NewAuthenticator(s.db, time.Now)
+	return errors.Join(s.run(ctx), s.db.Close())
 }
 
 func newLogger(format string, logs io.Writer) *slog.Logger {
@@ -62,15 +81,6 @@ func newLogger(format string, logs io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(logs, nil))
 }
 
-// open opens the database. A URL that cannot be one is a *config.Error.
-func open(databaseURL string, options store.Options) (*store.Store, error) {
-	db, err := store.Open(databaseURL, options)
-	if errors.Is(err, store.ErrURL) {
-		return nil, &config.Error{Problems: []string{err.Error()}}
-	}
-	return db, err
-}
-
 // server is one run of the server. It serves from the beginning, so that it can be seen to live; it is ready
 // once its database is prepared, and no more once it was told to stop.
 type server struct {
@@ -78,8 +88,10 @@ type server struct {
 	db            *store.Store
 	authenticator *apikey.Authenticator
 	logger        *slog.Logger
+	tracer        trace.Tracer // nil when nothing is traced
 	screen        io.Writer
 
+	connections        connections
 	prepared, draining atomic.Bool
 }
 
@@ -94,34 +106,82 @@ func (s *server) ready(ctx context.Context) error {
 }
 
 func (s *server) run(ctx context.Context) error {
-	handler, err := httpapi.New(httpapi.Config{
-		Service: delivery.NewService(s.db, delivery.Settings{
-			Providers: s.settings.Providers, RegisterUnknown: s.settings.UnknownDocuments == "register",
-		}, time.Now),
-		Authenticator: s.authenticator, Ready: s.ready, BodyTimeout: bodyTimeout, Logger: s.logger,
-	})
+	api, figures, err := s.newAPI()
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.settings.Listen)
+	listener, err := listen(ctx, "NUMORA_LISTEN", s.settings.Listen, s.settings.MaxConnections.N)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", s.settings.Listen, err)
+		return err
 	}
-	httpServer := newServer(handler, s.logger)
-	s.logger.Info("serving", slog.String("address", listener.Addr().String()))
+	adminListener, err := listenAdmin(ctx, s.settings.AdminListen, s.logger)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	public := newServer(api, s.settings.RequestTimeout.Duration, s.logger)
+	public.ConnState = s.connections.follow
+	admin := newAdminServer(newAdminHandler(figures.Handler(), api), s.logger)
+
 	work, ended := errgroup.WithContext(ctx)
-	work.Go(func() error {
-		if err := httpServer.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	work.Go(func() error { return serveOn(listener, public) })
+	s.logger.Info("serving", slog.String("address", listener.Addr().String()))
+	if adminListener != nil {
+		work.Go(func() error { return serveOn(adminListener, admin) })
+		s.logger.Info("serving operators", slog.String("address", adminListener.Addr().String()))
+	}
 	work.Go(func() error { return s.prepare(ended, listener.Addr()) })
 	work.Go(func() error {
 		<-ended.Done()
-		return s.stop(ctx, httpServer)
+		return errors.Join(s.stop(ctx, public), admin.Close())
 	})
 	return work.Wait()
+}
+
+func serveOn(listener net.Listener, server *http.Server) error {
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// newAPI returns the API and what counts it.
+func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
+	version, revision := Version()
+	figures := metrics.New(metrics.Build{Version: version, Revision: revision, GoVersion: runtime.Version()},
+		httpapi.ShedQueueFull, httpapi.ShedQueueTimeout)
+	proxies, _ := s.settings.Proxies()
+	api, err := httpapi.New(httpapi.Config{
+		Service: delivery.NewService(s.db, delivery.Settings{
+			Providers: s.settings.Providers, RegisterUnknown: s.settings.UnknownDocuments == "register",
+		}, time.Now),
+		Authenticator:  s.authenticator,
+		Ready:          s.ready,
+		RequestTimeout: s.settings.RequestTimeout.Duration,
+		BodyTimeout:    bodyTimeout,
+		Limits:         httpapi.Limits{InWork: s.settings.MaxInWork.N, Queued: s.settings.MaxQueued.N},
+		TrustedProxies: proxies,
+		Logger:         s.logger,
+		Observer:       figures,
+		Tracer:         s.tracer,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	figures.Watch(metrics.Gauges{
+		InWork: api.InWork, Queued: api.Queued,
+		Connections:      func() int { return int(s.connections.open.Load()) },
+		ConnectionsLimit: func() int { return s.settings.MaxConnections.N },
+		Ready:            s.isReady,
+		Pools:            s.db.Pools(),
+	})
+	return api, figures, nil
+}
+
+// isReady asks for readiness within the time that a scrape has.
+func (s *server) isReady() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), s.settings.RequestTimeout.Duration)
+	defer cancel()
+	return s.ready(ctx) == nil
 }
 
 // prepare brings the database to where the server can work on it, and tries again while it is away or waits
@@ -160,7 +220,7 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 		}
 	}
 	if err := s.db.Ready(ctx); err != nil {
-		return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
+		return err
 	}
 	if s.settings.Dev {
 		return prepareDev(ctx, s.db, s.authenticator, address, s.screen)
@@ -169,34 +229,31 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 }
 
 // stop goes on serving for the drain delay, not ready, when the process was told to stop; then takes no more
-// requests and finishes those in work.
-func (s *server) stop(told context.Context, httpServer *http.Server) error {
+// requests and finishes those in work. What still is not finished after that waits for its client, which sends
+// or reads too slowly, and is cut off.
+func (s *server) stop(told context.Context, public *http.Server) error {
 	s.draining.Store(true)
-	httpServer.SetKeepAlivesEnabled(false) // each answer from now on says Connection: close
+	public.SetKeepAlivesEnabled(false) // each answer from now on says Connection: close
 	if told.Err() != nil {
-		s.logger.Info("stopping", slog.Duration("drain_delay", s.settings.DrainDelay))
-		<-time.After(s.settings.DrainDelay)
+		s.logger.Info("stopping", slog.Duration("drain_delay", s.settings.DrainDelay.Duration))
+		<-time.After(s.settings.DrainDelay.Duration)
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), stopTimeout)
 	defer cancel()
-	if err := httpServer.Shutdown(stopping); err != nil {
-		return errors.Join(fmt.Errorf("stop: requests still in work after %s: %w", stopTimeout, err), httpServer.Close())
+	err := public.Shutdown(stopping)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.logger.Warn("connections were cut off: their clients took too long", slog.Int64("connections", s.connections.open.Load()))
+		err = public.Close()
 	}
 	s.logger.Info("stopped")
-	return nil
+	return err
 }
 
-// newServer bounds everything a client could hold on to. Its header limit stands well above the one that
-// httpapi answers by itself.
-func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:                      handler,
-		ReadHeaderTimeout:            5 * time.Second,
-		ReadTimeout:                  bodyTimeout,
-		WriteTimeout:                 30 * time.Second,
-		IdleTimeout:                  2 * time.Minute,
-		MaxHeaderBytes:               64 << 10,
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+// flush sends the last spans.
+func (s *server) flush(provider *sdktrace.TracerProvider) {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	if err := provider.Shutdown(ctx); err != nil {
+		s.logger.Warn("the last spans were not sent", slog.String("error", err.Error()))
 	}
 }

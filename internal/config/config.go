@@ -5,9 +5,10 @@ package config
 import (
 	"fmt"
 	"net"
-	"net/url"
+	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,116 +19,114 @@ type Error struct{ Problems []string }
 
 func (e *Error) Error() string { return strings.Join(e.Problems, "\n") }
 
-// Database says where the data is.
-type Database struct {
-	DatabaseURL     string `env:"NUMORA_DATABASE_URL" placeholder:"URL" help:"The database: sqlite:PATH or postgres://USER@HOST:PORT/NAME. A password belongs into the environment or the file, not on the command line."`
-	DatabaseURLFile string `env:"NUMORA_DATABASE_URL_FILE" placeholder:"FILE" help:"A file that holds the database URL."`
-}
-
-// URL returns the database URL, or problems that say what to set.
-func (d Database) URL() (string, []string) {
-	switch {
-	case d.DatabaseURL != "" && d.DatabaseURLFile != "":
-		return "", []string{"set NUMORA_DATABASE_URL or NUMORA_DATABASE_URL_FILE, not both"}
-	case d.DatabaseURLFile != "":
-		content, err := os.ReadFile(d.DatabaseURLFile)
-		if err != nil {
-			return "", []string{fmt.Sprintf("NUMORA_DATABASE_URL_FILE cannot be read: %v", err)}
-		}
-		return checkURL(strings.TrimSpace(string(content)), "the file of NUMORA_DATABASE_URL_FILE")
-	case d.DatabaseURL == "":
-		return "", []string{"NUMORA_DATABASE_URL is not set; it names the database: sqlite:PATH or postgres://USER@HOST:PORT/NAME"}
-	}
-	location, problems := checkURL(d.DatabaseURL, "NUMORA_DATABASE_URL")
-	if d.DatabaseURL != os.Getenv("NUMORA_DATABASE_URL") && hasPassword(d.DatabaseURL) {
-		problems = append(problems, "--database-url holds a password, which every user of this machine can read; use NUMORA_DATABASE_URL or NUMORA_DATABASE_URL_FILE")
-	}
-	return location, problems
-}
-
-// checkURL returns location, or a problem that does not repeat it: it may hold a password.
-func checkURL(location, where string) (string, []string) {
-	for _, scheme := range []string{"sqlite:", "postgres://", "postgresql://"} {
-		if strings.HasPrefix(location, scheme) && location != scheme {
-			return location, nil
-		}
-	}
-	return "", []string{where + " must begin with sqlite:, postgres:// or postgresql://, and go on"}
-}
-
-func hasPassword(location string) bool {
-	if strings.HasPrefix(location, "sqlite:") {
-		return false
-	}
-	parsed, err := url.Parse(location)
-	if err != nil {
-		return true // better safe
-	}
-	_, given := parsed.User.Password()
-	return given || parsed.Query().Has("password") || parsed.Query().Has("sslpassword")
-}
-
 // Serve are the settings of the server.
 type Serve struct {
 	Database `embed:""`
 
-	Listen             string        `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
-	Migrate            string        `env:"NUMORA_MIGRATE" default:"auto" placeholder:"auto|off" help:"Bring the database schema up to date at start, or leave that to \"numora-delivery migrate\" (default ${default})."`
-	UnknownDocuments   string        `env:"NUMORA_UNKNOWN_DOCUMENTS" default:"refuse" placeholder:"refuse|register" help:"Refuse a report for a document that was never registered (404), or register it as reviewed (default ${default})."`
-	Providers          []string      `env:"NUMORA_PROVIDERS" placeholder:"NAME,..." help:"The providers a new document gets when its registration names none; a registration may then name no others. They never refuse a report."`
-	DrainDelay         time.Duration `env:"NUMORA_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving, not ready, after a signal to stop, so that load balancers notice (default ${default})."`
-	LogFormat          string        `env:"NUMORA_LOG_FORMAT" default:"json" placeholder:"json|text" help:"Log as JSON lines, or as text for people (default ${default})."`
-	AllowLossyDatabase bool          `env:"NUMORA_ALLOW_LOSSY_DATABASE" help:"Acknowledge reports even if the database is set to lose them in a crash (fsync=off). For experiments."`
-	Dev                bool          `help:"For trying out: keep everything in data/, make an API key there and register the example document."`
+	Listen              string   `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
+	AdminListen         string   `env:"NUMORA_ADMIN_LISTEN" default:"127.0.0.1:9090" placeholder:"HOST:PORT|off" help:"Where to serve metrics, probes and profiles to operators, without any key (default ${default}). When that default is taken by another program the server does without; an address that was chosen must be free."`
+	Migrate             string   `env:"NUMORA_MIGRATE" default:"auto" placeholder:"auto|off" help:"Bring the database schema up to date at start, or leave that to \"numora-delivery migrate\" (default ${default})."`
+	UnknownDocuments    string   `env:"NUMORA_UNKNOWN_DOCUMENTS" default:"refuse" placeholder:"refuse|register" help:"Refuse a report for a document that was never registered (404), or register it as reviewed (default ${default})."`
+	Providers           []string `env:"NUMORA_PROVIDERS" placeholder:"NAME,..." help:"The providers a new document gets when its registration names none; a registration may then name no others. They never refuse a report."`
+	DrainDelay          Duration `env:"NUMORA_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving, not ready, after a signal to stop, so that load balancers notice (default ${default})."`
+	RequestTimeout      Duration `env:"NUMORA_REQUEST_TIMEOUT" default:"3s" placeholder:"DURATION" help:"How long a request may take, besides the arrival of its body, before it is answered 503 (default ${default})."`
+	MaxConnections      Count    `env:"NUMORA_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"How many connections clients may have open; more wait to be accepted (default ${default})."`
+	MaxInWork           Count    `env:"NUMORA_MAX_IN_WORK" default:"256" placeholder:"N" help:"How many requests may be in work at once; more wait in a queue (default ${default})."`
+	MaxQueued           Count    `env:"NUMORA_MAX_QUEUED" default:"1024" placeholder:"N" help:"How many requests may wait to be taken into work; more are answered 503 at once (default ${default})."`
+	DatabaseConnections Count    `env:"NUMORA_DATABASE_CONNECTIONS" default:"16" placeholder:"N" help:"How many connections to PostgreSQL to open at most (default ${default})."`
+	TrustedProxies      []string `env:"NUMORA_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"The networks of the proxies whose X-Forwarded-For tells the client's address. Without any, nobody's is believed."`
+	LogFormat           string   `env:"NUMORA_LOG_FORMAT" default:"json" placeholder:"json|text" help:"Log as JSON lines, or as text for people (default ${default})."`
+	AllowLossyDatabase  Switch   `env:"NUMORA_ALLOW_LOSSY_DATABASE" help:"Acknowledge reports even if the database is set to lose them in a crash (fsync=off). For experiments."`
+	Dev                 bool     `help:"For trying out: keep everything in data/, make an API key there and register the example document."`
 }
 
-// DevDatabase is where serve --dev keeps its data when nothing else is said.
-const DevDatabase = "sqlite:data/numora.db"
+const (
+	// DevDatabase is where serve --dev keeps its data when nothing else is said.
+	DevDatabase = "sqlite:data/numora.db"
+	// DefaultAdminListen is the one address that the server can do without.
+	DefaultAdminListen = "127.0.0.1:9090"
+	// Off is the admin address of a server that serves its operators nothing.
+	Off = "off"
+)
+
+// maxRequestTimeout leaves a server that stops the time to finish what is in work.
+const maxRequestTimeout = 7 * time.Second
 
 var providerFormat = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// Check returns the database URL, or an *Error with every problem of the settings.
-func (s Serve) Check() (databaseURL string, err error) {
+// Check returns the database URL, or an *Error with every problem of the settings, and others that are known
+// already. check looks at the URL.
+func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err error) {
 	if s.Dev && s.DatabaseURL == "" && s.DatabaseURLFile == "" {
 		s.DatabaseURL = DevDatabase
 	}
-	databaseURL, problems := s.URL()
-	if _, port, err := net.SplitHostPort(s.Listen); err != nil || !isPort(port) {
-		problems = append(problems, fmt.Sprintf("NUMORA_LISTEN must be HOST:PORT, not %q", s.Listen))
+	databaseURL, problems := s.url(check)
+	add := func(found ...string) { problems = append(problems, found...) }
+	if !isAddress(s.Listen) {
+		add(fmt.Sprintf("NUMORA_LISTEN must be HOST:PORT, not %q", s.Listen))
 	}
-	if s.Migrate != "auto" && s.Migrate != "off" {
-		problems = append(problems, fmt.Sprintf("NUMORA_MIGRATE must be auto or off, not %q", s.Migrate))
+	switch {
+	case s.AdminListen != Off && !isAddress(s.AdminListen):
+		add(fmt.Sprintf("NUMORA_ADMIN_LISTEN must be HOST:PORT or off, not %q", s.AdminListen))
+	case s.AdminListen == s.Listen && !strings.HasSuffix(s.Listen, ":0"):
+		add("NUMORA_LISTEN and NUMORA_ADMIN_LISTEN must not be the same: what the latter serves asks for no key")
 	}
-	if s.UnknownDocuments != "refuse" && s.UnknownDocuments != "register" {
-		problems = append(problems, fmt.Sprintf("NUMORA_UNKNOWN_DOCUMENTS must be refuse or register, not %q", s.UnknownDocuments))
+	add(oneOf("NUMORA_MIGRATE", s.Migrate, "auto", "off")...)
+	if s.Dev && s.Migrate == "off" {
+		add("NUMORA_MIGRATE=off does not go with --dev, which makes what it needs")
 	}
-	if s.DrainDelay < 0 || s.DrainDelay > time.Minute {
-		problems = append(problems, fmt.Sprintf("NUMORA_DRAIN_DELAY must be between 0s and 1m, not %v", s.DrainDelay))
-	}
-	if s.LogFormat != "json" && s.LogFormat != "text" {
-		problems = append(problems, fmt.Sprintf("NUMORA_LOG_FORMAT must be json or text, not %q", s.LogFormat))
-	}
+	add(oneOf("NUMORA_UNKNOWN_DOCUMENTS", s.UnknownDocuments, "refuse", "register")...)
+	add(s.DrainDelay.check("NUMORA_DRAIN_DELAY", 0, time.Minute)...)
+	add(s.RequestTimeout.check("NUMORA_REQUEST_TIMEOUT", 100*time.Millisecond, maxRequestTimeout)...)
+	add(s.MaxConnections.check("NUMORA_MAX_CONNECTIONS", 1, 1_000_000)...)
+	add(s.MaxInWork.check("NUMORA_MAX_IN_WORK", 1, 100_000)...)
+	add(s.MaxQueued.check("NUMORA_MAX_QUEUED", 0, 1_000_000)...)
+	add(s.DatabaseConnections.check("NUMORA_DATABASE_CONNECTIONS", 1, 1000)...)
+	_, found := s.Proxies()
+	add(found...)
+	add(oneOf("NUMORA_LOG_FORMAT", s.LogFormat, "json", "text")...)
+	add(s.AllowLossyDatabase.check("NUMORA_ALLOW_LOSSY_DATABASE")...)
 	for _, provider := range s.Providers {
 		if !providerFormat.MatchString(provider) {
-			problems = append(problems, fmt.Sprintf("NUMORA_PROVIDERS names %q, which must be 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit", provider))
+			add(fmt.Sprintf("NUMORA_PROVIDERS names %q, which must be 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit", provider))
 		}
 	}
+	add(checkEnvironment(os.Environ())...)
+	add(others...)
 	if len(problems) > 0 {
 		return "", &Error{problems}
 	}
 	return databaseURL, nil
 }
 
-func isPort(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 16)
+// Proxies returns the networks of TrustedProxies, or problems. A single address is a network of its own.
+func (s Serve) Proxies() (networks []netip.Prefix, problems []string) {
+	for _, text := range s.TrustedProxies {
+		network, err := netip.ParsePrefix(text)
+		if address, single := netip.ParseAddr(text); single == nil && address.Zone() == "" {
+			network, err = address.Prefix(address.BitLen())
+		}
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("NUMORA_TRUSTED_PROXIES names %q, which must be a network such as 10.0.0.0/8 or an address", text))
+			continue
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks, problems
+}
+
+func oneOf(name, value string, allowed ...string) []string {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s must be %s, not %q", name, strings.Join(allowed, " or "), value)}
+}
+
+func isAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
-}
-
-// Check returns the database URL, or an *Error.
-func (d Database) Check() (string, error) {
-	databaseURL, problems := d.URL()
-	if len(problems) > 0 {
-		return "", &Error{problems}
-	}
-	return databaseURL, nil
 }

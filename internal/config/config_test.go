@@ -18,9 +18,16 @@ func serve(t *testing.T, databaseURL string) config.Serve {
 	t.Setenv("NUMORA_DATABASE_URL", databaseURL)
 	return config.Serve{
 		Database: config.Database{DatabaseURL: databaseURL},
-		Listen:   "127.0.0.1:8080", Migrate: "auto", UnknownDocuments: "refuse", LogFormat: "json",
+		Listen:   "127.0.0.1:8080", AdminListen: config.DefaultAdminListen,
+		Migrate: "auto", UnknownDocuments: "refuse", LogFormat: "json",
+		RequestTimeout: config.Duration{Duration: 3 * time.Second},
+		MaxConnections: config.Count{N: 4096}, MaxInWork: config.Count{N: 256}, MaxQueued: config.Count{N: 1024},
+		DatabaseConnections: config.Count{N: 16},
 	}
 }
+
+// anyURL finds nothing wrong with a database URL.
+func anyURL(string) error { return nil }
 
 // problems are those that Check lists; there must be some.
 func problems(t *testing.T, err error) []string {
@@ -54,12 +61,19 @@ func TestServe_Check_GoodSettings(t *testing.T) {
 		"ProviderOf64Characters": func(s *config.Serve) { s.Providers = []string{strings.Repeat("a", 64)} },
 		"Dev":                    func(s *config.Serve) { s.Dev = true },
 		"LogForPeople":           func(s *config.Serve) { s.LogFormat = "text" },
-		"DrainForAMinute":        func(s *config.Serve) { s.DrainDelay = time.Minute },
+		"OperatorsOff":           func(s *config.Serve) { s.AdminListen = config.Off },
+		"AnyFreePorts":           func(s *config.Serve) { s.Listen, s.AdminListen = "127.0.0.1:0", "127.0.0.1:0" },
+		"NoQueue":                func(s *config.Serve) { s.MaxQueued.N = 0 },
+		"OneAtATime":             func(s *config.Serve) { s.MaxInWork.N = 1 },
+		"ShortRequests":          func(s *config.Serve) { s.RequestTimeout.Duration = 100 * time.Millisecond },
+		"LongRequests":           func(s *config.Serve) { s.RequestTimeout.Duration = 7 * time.Second },
+		"Proxies":                func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "192.0.2.7", "2001:db8::/32"} },
+		"DrainForAMinute":        func(s *config.Serve) { s.DrainDelay.Duration = time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, "sqlite:numora.db")
 			change(&s)
-			if databaseURL, err := s.Check(); err != nil || databaseURL != "sqlite:numora.db" {
+			if databaseURL, err := s.Check(anyURL); err != nil || databaseURL != "sqlite:numora.db" {
 				t.Errorf("got %q, error %v", databaseURL, err)
 			}
 		})
@@ -81,8 +95,18 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 		"OtherUnknownDocuments":   {func(s *config.Serve) { s.UnknownDocuments = "allow" }, "NUMORA_UNKNOWN_DOCUMENTS"},
 		"NoUnknownDocuments":      {func(s *config.Serve) { s.UnknownDocuments = "" }, "NUMORA_UNKNOWN_DOCUMENTS"},
 		"OtherLogFormat":          {func(s *config.Serve) { s.LogFormat = "xml" }, "NUMORA_LOG_FORMAT"},
-		"NegativeDrainDelay":      {func(s *config.Serve) { s.DrainDelay = -time.Second }, "NUMORA_DRAIN_DELAY"},
-		"LongDrainDelay":          {func(s *config.Serve) { s.DrainDelay = time.Minute + time.Second }, "NUMORA_DRAIN_DELAY"},
+		"NegativeDrainDelay":      {func(s *config.Serve) { s.DrainDelay.Duration = -time.Second }, "NUMORA_DRAIN_DELAY"},
+		"LongDrainDelay":          {func(s *config.Serve) { s.DrainDelay.Duration = time.Minute + time.Second }, "NUMORA_DRAIN_DELAY"},
+		"NoAdminPort":             {func(s *config.Serve) { s.AdminListen = "on" }, "NUMORA_ADMIN_LISTEN"},
+		"SameAddressTwice":        {func(s *config.Serve) { s.AdminListen = s.Listen }, "NUMORA_LISTEN and NUMORA_ADMIN_LISTEN"},
+		"DevWithoutMigration":     {func(s *config.Serve) { s.Dev, s.Migrate = true, "off" }, "NUMORA_MIGRATE=off does not go with --dev"},
+		"NoRequestTimeout":        {func(s *config.Serve) { s.RequestTimeout.Duration = 0 }, "NUMORA_REQUEST_TIMEOUT"},
+		"LongRequestTimeout":      {func(s *config.Serve) { s.RequestTimeout.Duration = 8 * time.Second }, "NUMORA_REQUEST_TIMEOUT"},
+		"NoConnections":           {func(s *config.Serve) { s.MaxConnections.N = 0 }, "NUMORA_MAX_CONNECTIONS"},
+		"NothingInWork":           {func(s *config.Serve) { s.MaxInWork.N = 0 }, "NUMORA_MAX_IN_WORK"},
+		"NegativeQueue":           {func(s *config.Serve) { s.MaxQueued.N = -1 }, "NUMORA_MAX_QUEUED"},
+		"NoDatabaseConnections":   {func(s *config.Serve) { s.DatabaseConnections.N = 0 }, "NUMORA_DATABASE_CONNECTIONS"},
+		"ProxyThatIsNoNetwork":    {func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "proxy"} }, `NUMORA_TRUSTED_PROXIES names "proxy"`},
 		"EmptyProvider":           {func(s *config.Serve) { s.Providers = []string{"sap", ""} }, "NUMORA_PROVIDERS"},
 		"ProviderInUpperCase":     {func(s *config.Serve) { s.Providers = []string{"SAP"} }, "NUMORA_PROVIDERS"},
 		"ProviderWithSpace":       {func(s *config.Serve) { s.Providers = []string{" sap"} }, "NUMORA_PROVIDERS"},
@@ -93,7 +117,7 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, "sqlite:numora.db")
 			test.change(&s)
-			databaseURL, err := s.Check()
+			databaseURL, err := s.Check(anyURL)
 			if got := problems(t, err); len(got) != 1 || !strings.Contains(got[0], test.want) {
 				t.Errorf("got %q, want one about %s", got, test.want)
 			}
@@ -106,13 +130,14 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 
 func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
 	t.Setenv("NUMORA_DATABASE_URL", "")
-	s := config.Serve{Providers: []string{"SAP", "dynamics365", "-"}, DrainDelay: -1}
-	_, err := s.Check()
+	s := config.Serve{Providers: []string{"SAP", "dynamics365", "-"}, DrainDelay: config.Duration{Duration: -1}}
+	_, err := s.Check(anyURL, "known before")
 	got := problems(t, err)
 	want := []string{
-		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
-		"NUMORA_DRAIN_DELAY", "NUMORA_LOG_FORMAT",
-		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`,
+		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_ADMIN_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
+		"NUMORA_DRAIN_DELAY", "NUMORA_REQUEST_TIMEOUT", "NUMORA_MAX_CONNECTIONS", "NUMORA_MAX_IN_WORK",
+		"NUMORA_DATABASE_CONNECTIONS", "NUMORA_LOG_FORMAT",
+		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`, "known before",
 	}
 	if !slices.EqualFunc(got, want, strings.Contains) {
 		t.Errorf("got %q, want one about each of %q", got, want)
@@ -134,7 +159,7 @@ func TestServe_Check_DevBringsItsOwnDatabaseUnlessOneIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, test.url)
 			s.DatabaseURLFile, s.Dev = test.file, true
-			if got, err := s.Check(); err != nil || got != test.want {
+			if got, err := s.Check(anyURL); err != nil || got != test.want {
 				t.Errorf("got %q, error %v, want %q", got, err, test.want)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/numora/delivery/internal/config"
+	"github.com/numora/delivery/internal/store"
 )
 
 const secret = "hunter2"
@@ -18,7 +19,7 @@ func TestDatabase_URL_IsTakenAsItStands(t *testing.T) {
 	} {
 		t.Run(databaseURL, func(t *testing.T) {
 			t.Setenv("NUMORA_DATABASE_URL", databaseURL)
-			if got, err := (config.Database{DatabaseURL: databaseURL}).Check(); err != nil || got != databaseURL {
+			if got, err := (config.Database{DatabaseURL: databaseURL}).Check(store.CheckURL); err != nil || got != databaseURL {
 				t.Errorf("got %q, error %v", got, err)
 			}
 		})
@@ -32,7 +33,7 @@ func TestDatabase_File_IsTheURLWithoutWhiteSpaceAround(t *testing.T) {
 		"AsItStands": want, "WithLineEnd": want + "\n", "WithWindowsLineEnd": want + "\r\n", "WithSpaces": "  " + want + "\t\n\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := (config.Database{DatabaseURLFile: file(t, content)}).Check(); err != nil || got != want {
+			if got, err := (config.Database{DatabaseURLFile: file(t, content)}).Check(store.CheckURL); err != nil || got != want {
 				t.Errorf("got %q, error %v", got, err)
 			}
 		})
@@ -47,18 +48,18 @@ func TestDatabase_Refusals(t *testing.T) {
 		"Nothing_NamesTheVariable":    {"", "", "NUMORA_DATABASE_URL is not set"},
 		"Both_NamesBoth":              {"sqlite:numora.db", file(t, "sqlite:numora.db"), "NUMORA_DATABASE_URL or NUMORA_DATABASE_URL_FILE, not both"},
 		"NoSuchFile_NamesTheVariable": {"", filepath.Join(t.TempDir(), "nowhere"), "NUMORA_DATABASE_URL_FILE cannot be read"},
-		"EmptyFile_NamesTheVariable":  {"", file(t, "\n"), "NUMORA_DATABASE_URL_FILE must begin with"},
-		"OtherScheme":                 {"mysql://numora:" + secret + "@db/numora", "", "NUMORA_DATABASE_URL must begin with"},
+		"EmptyFile_NamesTheVariable":  {"", file(t, "\n"), "the file of NUMORA_DATABASE_URL_FILE: it must begin with"},
+		"OtherScheme":                 {"mysql://numora:" + secret + "@db/numora", "", "NUMORA_DATABASE_URL: it must begin with"},
 		"NoScheme":                    {"/var/lib/numora.db", "", "must begin with"},
 		"KeywordsAndValues":           {"host=db user=numora password=" + secret, "", "must begin with"},
-		"SQLiteWithoutPath":           {"sqlite:", "", "go on"},
-		"PostgresWithoutHost":         {"postgres://", "", "go on"},
-		"OtherSchemeInTheFile":        {"", file(t, "mysql://numora:"+secret+"@db/numora"), "the file of NUMORA_DATABASE_URL_FILE must begin with"},
-		"SeveralLinesInTheFile":       {"", file(t, "password "+secret+"\npostgres://db/numora"), "the file of NUMORA_DATABASE_URL_FILE must begin with"},
+		"SQLiteWithoutPath":           {"sqlite:", "", "must name a file"},
+		"PostgresWithoutHost":         {"postgres://", "", "postgres://USER@HOST"},
+		"OtherSchemeInTheFile":        {"", file(t, "mysql://numora:"+secret+"@db/numora"), "the file of NUMORA_DATABASE_URL_FILE: it must begin with"},
+		"SeveralLinesInTheFile":       {"", file(t, "password "+secret+"\npostgres://db/numora"), "the file of NUMORA_DATABASE_URL_FILE: it must begin with"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("NUMORA_DATABASE_URL", test.url)
-			got, err := config.Database{DatabaseURL: test.url, DatabaseURLFile: test.file}.Check()
+			got, err := config.Database{DatabaseURL: test.url, DatabaseURLFile: test.file}.Check(store.CheckURL)
 			if list := problems(t, err); len(list) != 1 || !strings.Contains(list[0], test.want) {
 				t.Errorf("got %q, want one that says %q", list, test.want)
 			}
@@ -83,7 +84,7 @@ func TestDatabase_PasswordOnTheCommandLine_IsRefusedAndNotRepeated(t *testing.T)
 		} {
 			t.Run(name+"/"+environment, func(t *testing.T) {
 				t.Setenv("NUMORA_DATABASE_URL", value)
-				_, err := config.Database{DatabaseURL: databaseURL}.Check()
+				_, err := config.Database{DatabaseURL: databaseURL}.Check(anyURL)
 				if got := problems(t, err); len(got) != 1 || !strings.Contains(got[0], "--database-url holds a password") {
 					t.Errorf("got %q, want one about the password", got)
 				}
@@ -101,7 +102,7 @@ func TestDatabase_CommandLineWithoutPassword_IsAccepted(t *testing.T) {
 		"postgres://numora@db/numora", "postgres://db/numora?sslmode=disable",
 		"sqlite:a:b@c.db", "sqlite:odd?password=x.db", "sqlite:/data/100%.db", // a file name, whatever it looks like
 	} {
-		if got, err := (config.Database{DatabaseURL: databaseURL}).Check(); err != nil || got != databaseURL {
+		if got, err := (config.Database{DatabaseURL: databaseURL}).Check(anyURL); err != nil || got != databaseURL {
 			t.Errorf("got %q, error %v, want %q", got, err, databaseURL)
 		}
 	}

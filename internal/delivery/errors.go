@@ -50,3 +50,12 @@ func (e *UnavailableError) Error() string {
 }
 
 func (e *UnavailableError) Unwrap() error { return e.Cause }
+
+// Unavailable returns err as an *UnavailableError: as it is when it is one, else as one that says that nothing
+// was executed.
+func Unavailable(err error) error {
+	if known := (*UnavailableError)(nil); errors.As(err, &known) {
+		return err
+	}
+	return &UnavailableError{Outcome: NotExecuted, Cause: err}
+}

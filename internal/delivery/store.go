@@ -8,8 +8,8 @@ import (
 // Store keeps documents, deliveries and attempts. Every clause below is a case of the conformance suite,
 // which both engines pass.
 //
-// Any method may return an *UnavailableError. Context cancellation ends reads; it never ends a write that
-// has begun, so that a client's hanging up does not decide a commit.
+// Any method may return an *UnavailableError. A context's deadline ends whatever is going on. Its cancellation
+// ends reads but never a write that has begun, so that a client's hanging up does not decide a commit.
 type Store interface {
 	// Record records attempts, all in one transaction, and returns a result for each, in order. RecordedAt
 	// is the store's to set.

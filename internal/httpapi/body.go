@@ -20,10 +20,15 @@ const maxBodyBytes = 64 << 10
 // bodyKey is where validate leaves the *jsonBody for validatedBinder.
 const bodyKey = "numora.body"
 
-// readBody reads a JSON body, after it made sure by the headers that it is one. It may take timeout to arrive,
-// from now: the server's own limit began with the request, and what the key took to be looked up must not
-// count against the client.
-func readBody(c echo.Context, timeout time.Duration) ([]byte, error) {
+// bodyReader reads bodies that may take a time to arrive.
+type bodyReader struct {
+	timeout   time.Duration
+	admission *admission
+}
+
+// read reads a JSON body, after it made sure by the headers that it is one. What the body takes to arrive does
+// not count against the request's time, and the request is not in work meanwhile.
+func (r bodyReader) read(c echo.Context) ([]byte, error) {
 	request := c.Request()
 	if !isPlainJSON(request.Header) {
 		return nil, errUnsupportedMediaType
@@ -31,10 +36,27 @@ func readBody(c echo.Context, timeout time.Duration) ([]byte, error) {
 	if request.ContentLength > maxBodyBytes {
 		return nil, errPayloadTooLarge
 	}
+	call := callOf(request.Context())
+	r.admission.leave(call)
+	began := time.Now()
+	data, err := receive(c, r.timeout)
+	if err != nil {
+		return nil, err
+	}
+	call.received = true
+	if deadline, limited := request.Context().Deadline(); limited {
+		setDeadline(c, deadline.Add(time.Since(began)))
+	}
+	return data, r.admission.wait(c.Request().Context(), call)
+}
+
+// receive reads a body that may take timeout to arrive, from now: the server's own limit began with the request,
+// and what the key took to be looked up must not count against the client.
+func receive(c echo.Context, timeout time.Duration) ([]byte, error) {
 	if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, fmt.Errorf("limit the body's time: %w", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(request.Body, maxBodyBytes+1))
+	data, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBodyBytes+1))
 	if err != nil {
 		return nil, errBodyIncomplete
 	}

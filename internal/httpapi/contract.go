@@ -11,6 +11,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/numora/delivery/internal/apikey"
 )
@@ -18,6 +19,7 @@ import (
 // operation is what the server needs of one operation of the contract, prepared once.
 type operation struct {
 	id         string
+	route      string       // its path in the contract
 	scope      apikey.Scope // empty when no key is needed
 	parameters []*openapi3.Parameter
 	query      []string         // names of the query parameters
@@ -31,7 +33,7 @@ func newOperations(contract *openapi3.T) (map[string]*operation, error) {
 	operations := make(map[string]*operation)
 	for path, item := range contract.Paths.Map() {
 		for method, declared := range item.Operations() {
-			o := &operation{id: declared.OperationID}
+			o := &operation{id: declared.OperationID, route: path}
 			name, _ := declared.Extensions["x-required-scope"].(string)
 			o.scope = apikey.Scope(name)
 			open := declared.Security != nil && len(*declared.Security) == 0
@@ -66,29 +68,42 @@ func membersOf(schema *openapi3.Schema) map[string]bool {
 	return members
 }
 
+// note leaves word of the operation for the stations that a request has behind it.
+func (o *operation) note(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		callOf(c.Request().Context()).operation = o.id
+		return next(c)
+	}
+}
+
 // validate holds a request against the contract. Its body, if the operation takes one, is decoded once and
 // strictly; the value that was validated is the one that is bound, see validatedBinder.
-func (o *operation) validate(bodyTimeout time.Duration) echo.MiddlewareFunc {
+func (o *operation) validate(bodies bodyReader, tracer trace.Tracer) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			var data []byte
 			if o.body != nil {
 				var err error
-				if data, err = readBody(c, bodyTimeout); err != nil {
+				if data, err = bodies.read(c); err != nil {
 					return err
 				}
 			}
-			if err := o.validateParameters(c); err != nil {
+			_, span := tracer.Start(c.Request().Context(), "validate")
+			err := o.validateRequest(c, data)
+			span.End()
+			if err != nil {
 				return err
-			}
-			if o.body != nil {
-				if err := o.validateBody(c, data); err != nil {
-					return err
-				}
 			}
 			return next(c)
 		}
 	}
+}
+
+func (o *operation) validateRequest(c echo.Context, data []byte) error {
+	if err := o.validateParameters(c); err != nil || o.body == nil {
+		return err
+	}
+	return o.validateBody(c, data)
 }
 
 // validateBody decodes a body, holds it against the contract, and leaves it for validatedBinder.

@@ -187,11 +187,12 @@ func newAPIError(err error, c echo.Context) *apiError {
 func writeError(err error, c echo.Context) {
 	e := newAPIError(err, c)
 	call := callOf(c.Request().Context())
-	if e.status >= http.StatusInternalServerError || c.Response().Committed {
-		call.failure = err
-	}
 	if c.Response().Committed {
+		call.failure, call.class = err, classUnsent
 		return // the answer has begun; all that is left is the log
+	}
+	if e.status >= http.StatusInternalServerError {
+		call.failure, call.class = err, classOf(err, e)
 	}
 	header := c.Response().Header()
 	switch e.status {
@@ -202,11 +203,32 @@ func writeError(err error, c echo.Context) {
 	case http.StatusServiceUnavailable:
 		header.Set(echo.HeaderRetryAfter, "1")
 	}
-	if e.closing {
+	// While a connection is to be kept, net/http waits for the body before it lets an answer go out. Who was
+	// refused before that is told at once.
+	if e.closing || c.Request().ContentLength != 0 && !call.received {
 		header.Set(echo.HeaderConnection, "close")
 	}
 	if err := writeJSON(c.Response(), e.status, e.body(call.requestID)); err != nil {
-		call.failure = err
+		call.failure, call.class = err, classUnsent
+	}
+}
+
+// The classes of what went wrong on our side, beside the outcomes of an unavailable store.
+const (
+	classShed   = "shed"   // refused because there is too much to do
+	classBug    = "bug"    // a mistake of this program
+	classUnsent = "unsent" // the answer did not get to the client
+)
+
+// classOf sorts what the log tells of an error that was answered as e.
+func classOf(err error, e *apiError) string {
+	switch {
+	case errors.Is(err, errShed):
+		return classShed
+	case e.outcome != "":
+		return string(e.outcome)
+	default:
+		return classBug
 	}
 }
 

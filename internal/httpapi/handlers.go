@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/numora/delivery/gen/deliveryapi"
 	"github.com/numora/delivery/internal/delivery"
@@ -16,13 +18,17 @@ type handlers struct {
 	service      *delivery.Service
 	ready        func(ctx context.Context) error
 	contractJSON json.RawMessage
+	tracer       trace.Tracer
 }
 
 func (h *handlers) RecordDelivery(ctx context.Context, request deliveryapi.RecordDeliveryRequestObject) (deliveryapi.RecordDeliveryResponseObject, error) {
 	call, report := callOf(ctx), toReport(request.ID, *request.Body)
 	by := delivery.RecordedBy{KeyID: call.key.ID, Name: call.key.Name}
+	ctx, span := h.tracer.Start(ctx, "record")
 	attempt, replayed, err := h.service.Record(ctx, report, by, call.requestID)
-	call.recording = describeRecording(report, replayed, err)
+	call.recording = newRecording(report, replayed, err)
+	span.SetAttributes(attribute.String("numora.outcome", call.recording.outcome))
+	span.End()
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +98,7 @@ func (h *handlers) GetLiveness(context.Context, deliveryapi.GetLivenessRequestOb
 
 func (h *handlers) GetReadiness(ctx context.Context, _ deliveryapi.GetReadinessRequestObject) (deliveryapi.GetReadinessResponseObject, error) {
 	if err := h.ready(ctx); err != nil {
-		var unavailable *delivery.UnavailableError
-		if !errors.As(err, &unavailable) {
-			err = &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: err}
-		}
-		return nil, err
+		return nil, delivery.Unavailable(err)
 	}
 	return deliveryapi.GetReadiness200JSONResponse{Body: deliveryapi.ServiceStatus{Status: deliveryapi.ServiceStatusStatusOk}}, nil
 }

@@ -66,7 +66,8 @@ func newAPI(t *testing.T, databaseURL string, settings delivery.Settings) *api {
 func (a *api) serve(service *delivery.Service, keys apikey.Store, ready func(context.Context) error) {
 	a.t.Helper()
 	handler, err := httpapi.New(httpapi.Config{
-		Service: service, Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: ready, BodyTimeout: 10 * time.Second,
+		Service: service, Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: ready,
+		RequestTimeout: 3 * time.Second, BodyTimeout: 10 * time.Second, Limits: httpapi.Limits{InWork: 256, Queued: 1024},
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)),
 	})
 	check(a.t, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -19,17 +18,18 @@ import (
 // maxHeaderBytes is how much the header fields of a request may take, counted as in HTTP/1.1.
 const maxHeaderBytes = 16 << 10
 
-// requestTimeout is how long a request may wait for the database, all its reads together. A write has a limit
-// of its own, in the store.
-const requestTimeout = 3 * time.Second
-
 // call is what stations on the way learn about a request and later ones need.
 type call struct {
 	requestID string
 	operation string // the contract's operationId; empty when no route matched
 	key       apikey.Key
-	failure   error       // what went wrong on our side, for the log alone
-	recording []slog.Attr // what the log says of a recording
+	recording *recording // nil when the request is no report, or did not get to the service
+	failure   error      // what went wrong on our side, for the log alone
+	class     string     // of failure
+
+	received bool               // the body is in
+	inWork   bool               // see admission
+	endTime  context.CancelFunc // see limitTime
 }
 
 type callKey struct{}
@@ -61,51 +61,6 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// accessLog writes one line for each request, after it was answered.
-func accessLog(logger *slog.Logger) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			began := time.Now()
-			if err := next(c); err != nil {
-				c.Error(err) // answered here, so that the line knows the status
-			}
-			request, call := c.Request(), callOf(c.Request().Context())
-			level := slog.LevelInfo
-			switch status := c.Response().Status; {
-			case status >= http.StatusInternalServerError:
-				level = slog.LevelError
-			case status == http.StatusConflict:
-				level = slog.LevelWarn
-			}
-			attributes := []slog.Attr{
-				slog.String("request_id", call.requestID),
-				slog.String("method", request.Method),
-				slog.String("path", cut(request.URL.Path)),
-				slog.String("operation", call.operation),
-				slog.Int("status", c.Response().Status),
-				slog.Float64("duration_ms", float64(time.Since(began).Microseconds())/1000),
-				slog.String("key_id", call.key.ID),
-				slog.String("client", c.RealIP()),
-			}
-			attributes = append(attributes, call.recording...)
-			if call.failure != nil {
-				attributes = append(attributes, slog.String("error", call.failure.Error()))
-			}
-			logger.LogAttrs(request.Context(), level, "request", attributes...)
-			return nil
-		}
-	}
-}
-
-// cut keeps a hostile path from filling the log.
-func cut(path string) string {
-	const longest = 256 // bytes; the longest path that the contract has is shorter
-	if len(path) > longest {
-		return path[:longest] + "…"
-	}
-	return path
-}
-
 // recoverPanic turns a panic into an error, with its stack, for the one writer of errors.
 func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
@@ -121,15 +76,27 @@ func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// limitTime ends what waits for the database for too long. A client that hangs up ends nothing: the statements
-// are short, and breaking one off costs the database a connection.
-func limitTime(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), requestTimeout)
-		defer cancel()
-		c.SetRequest(c.Request().WithContext(ctx))
-		return next(c)
+// limitTime bounds how long a request may take, all its waiting together, but for the arrival of its body. A client
+// that hangs up ends nothing: the statements are short, and breaking one off costs the database a connection.
+func limitTime(timeout time.Duration) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			setDeadline(c, time.Now().Add(timeout))
+			defer func() { callOf(c.Request().Context()).endTime() }()
+			return next(c)
+		}
 	}
+}
+
+// setDeadline gives a request this deadline in place of the one it had, even when that is over.
+func setDeadline(c echo.Context, deadline time.Time) {
+	ctx := context.WithoutCancel(c.Request().Context())
+	call := callOf(ctx)
+	if call.endTime != nil {
+		call.endTime()
+	}
+	ctx, call.endTime = context.WithDeadline(ctx, deadline)
+	c.SetRequest(c.Request().WithContext(ctx))
 }
 
 // limitHeaders refuses requests whose header fields take more than maxHeaderBytes. net/http's own limit is

@@ -3,8 +3,8 @@
 //
 // A request takes one way, and no way back:
 //
-//	request id -> access log -> recover -> time limit -> header limit -> route
-//	-> API key -> scope -> media type -> body limit -> strict JSON -> contract
+//	request id -> span -> access log -> recover -> time limit -> header limit -> route
+//	-> admission -> API key -> scope -> media type -> body limit -> strict JSON -> contract
 //	-> generated strict handler -> convert -> delivery.Service -> convert -> typed answer
 //
 // The first station that objects ends it. Errors travel unchanged to one writer, writeError, which is the
@@ -16,11 +16,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
+	"net"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/numora/delivery/gen/deliveryapi"
 	"github.com/numora/delivery/internal/apikey"
@@ -34,13 +37,32 @@ type Config struct {
 	Authenticator *apikey.Authenticator
 	// Ready returns nil when the server can take work.
 	Ready func(ctx context.Context) error
+	// RequestTimeout is how long a request may take, besides the arrival of its body.
+	RequestTimeout time.Duration
 	// BodyTimeout is how long a request's body may take to arrive.
 	BodyTimeout time.Duration
-	Logger      *slog.Logger
+	Limits      Limits
+	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	Logger         *slog.Logger
+	Observer       Observer     // nil: nobody observes
+	Tracer         trace.Tracer // nil: no spans are made
 }
 
-// New returns the handler of the whole API, the documentation and the probes.
-func New(config Config) (http.Handler, error) {
+// API is the handler of the whole API, the documentation and the probes.
+type API struct {
+	*echo.Echo
+	admission *admission
+}
+
+// InWork returns how many requests are in work.
+func (a *API) InWork() int { return len(a.admission.slots) }
+
+// Queued returns how many requests wait to be in work.
+func (a *API) Queued() int { return int(a.admission.queued.Load()) }
+
+// New returns the API that config describes.
+func New(config Config) (*API, error) {
 	contract, err := openapi.Load()
 	if err != nil {
 		return nil, err
@@ -54,22 +76,53 @@ func New(config Config) (http.Handler, error) {
 		return nil, fmt.Errorf("write the contract as JSON: %w", err)
 	}
 
+	observer, tracer := config.Observer, config.Tracer
+	if observer == nil {
+		observer = blind{}
+	}
 	e := echo.New()
 	e.Logger.SetOutput(io.Discard) // echo logs nothing that writeError and the access log do not say
 	e.Binder = validatedBinder{}
-	e.IPExtractor = echo.ExtractIPDirect() // nobody's X-Forwarded-For is believed
+	e.IPExtractor = clientAddress(config.TrustedProxies)
 	e.HTTPErrorHandler = writeError
-	e.Use(requestID, accessLog(config.Logger), recoverPanic, limitTime, limitHeaders, holdToRoutes)
+	e.Use(requestID)
+	if tracer != nil {
+		e.Use(traced(tracer, operations))
+	} else {
+		tracer = noop.NewTracerProvider().Tracer("")
+	}
+	e.Use(accessLog(config.Logger, observer), recoverPanic, limitTime(config.RequestTimeout), limitHeaders, holdToRoutes)
 
+	api := &API{Echo: e, admission: newAdmission(config.Limits, observer)}
 	guard := guard{config.Authenticator}
+	bodies := bodyReader{timeout: config.BodyTimeout, admission: api.admission}
 	middlewares := make(map[string][]echo.MiddlewareFunc, len(operations))
 	for id, operation := range operations {
-		middlewares[id] = []echo.MiddlewareFunc{guard.admit(operation), operation.validate(config.BodyTimeout)}
+		middlewares[id] = []echo.MiddlewareFunc{operation.note}
+		if operation.scope != "" {
+			middlewares[id] = append(middlewares[id], api.admission.admit, guard.admit(operation))
+		}
+		middlewares[id] = append(middlewares[id], operation.validate(bodies, tracer))
 	}
-	handlers := &handlers{service: config.Service, ready: config.Ready, contractJSON: contractJSON}
+	handlers := &handlers{service: config.Service, ready: config.Ready, contractJSON: contractJSON, tracer: tracer}
 	strict := deliveryapi.NewStrictHandler(handlers, []deliveryapi.StrictMiddlewareFunc{writeTyped})
 	deliveryapi.RegisterHandlersWithOptions(headToo{e}, strict, deliveryapi.RegisterHandlersOptions{OperationMiddlewares: middlewares})
-	return e, nil
+	return api, nil
+}
+
+// clientAddress tells a request's client from the address it came from or, when that is a trusted proxy's, from
+// the nearest address in X-Forwarded-For that is not.
+func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{
+			IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
 // headToo registers HEAD beside GET on the service routes; net/http leaves the body out.

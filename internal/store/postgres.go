@@ -1,29 +1,36 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/XSAM/otelsql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 )
 
-// postgresConnections is how many connections one replica opens at most. Recording is short: more of them
-// only wait for the same disk.
-const postgresConnections = 16
+// DefaultConnections is how many connections to PostgreSQL one replica opens at most when nothing else is said.
+// Recording is short: more of them only wait for the same disk.
+const DefaultConnections = 16
+
+// oldestPostgres is the oldest major version that is served.
+const oldestPostgres = 13
 
 var errLossyPostgres = errors.New("PostgreSQL runs with fsync=off and may lose acknowledged reports; set fsync=on, or allow it with NUMORA_ALLOW_LOSSY_DATABASE")
 
@@ -39,9 +46,12 @@ type postgresEngine struct {
 
 func newPostgres(url string) (*postgresEngine, error) {
 	config, err := pgx.ParseConfig(url)
-	if err != nil {
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return nil, fmt.Errorf("a file that it names cannot be read: %w", file)
+	}
+	if err != nil || strings.HasSuffix(url, "://") {
 		// pgx leaves passwords out of its error, but repeats the rest of the URL.
-		return nil, fmt.Errorf("%w: it is not postgres://USER@HOST:PORT/DATABASE?OPTIONS", ErrURL)
+		return nil, errors.New("it is not postgres://USER@HOST:PORT/DATABASE?OPTIONS")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 3 * time.Second
@@ -52,10 +62,16 @@ func newPostgres(url string) (*postgresEngine, error) {
 	return &postgresEngine{config: config}, nil
 }
 
-func (e *postgresEngine) open(Options) (writer, reader gorm.Dialector, err error) {
-	e.pool = stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(e.prepareSession), stdlib.OptionResetSession(e.checkSession))
-	e.pool.SetMaxOpenConns(postgresConnections)
-	e.pool.SetMaxIdleConns(postgresConnections)
+func (e *postgresEngine) open(options Options) (writer, reader gorm.Dialector, err error) {
+	connector := stdlib.GetConnector(*e.config, stdlib.OptionAfterConnect(e.prepareSession), stdlib.OptionResetSession(e.checkSession))
+	if options.Traces == nil {
+		e.pool = sql.OpenDB(connector)
+	} else {
+		e.pool = otelsql.OpenDB(connector, spans(options.Traces, semconv.DBSystemNamePostgreSQL)...)
+	}
+	connections := cmp.Or(options.Connections, DefaultConnections)
+	e.pool.SetMaxOpenConns(connections)
+	e.pool.SetMaxIdleConns(connections)
 	e.pool.SetConnMaxIdleTime(5 * time.Minute)
 	dialector := postgres.New(postgres.Config{Conn: e.pool})
 	return dialector, dialector, nil
@@ -75,6 +91,9 @@ const sessionSettings = `
 // defaults are: a commit is acknowledged only when it is on disk, a statement sees what was committed before
 // it, and no plan made while a table was empty scans it for ever.
 func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) error {
+	if err := checkServer(ctx, conn); err != nil {
+		return err
+	}
 	var fsync, commit string
 	if err := conn.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_commit')").Scan(&fsync, &commit); err != nil {
 		return err
@@ -87,6 +106,30 @@ func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) err
 	_, err := conn.Exec(ctx, sessionSettings+"; SET synchronous_commit = "+commit)
 	conn.PgConn().CustomData()[openedAt] = time.Now().UnixNano()
 	return err
+}
+
+// errServer says that this PostgreSQL cannot be worked with as it is.
+var errServer = errors.New("this PostgreSQL cannot be used")
+
+// checkServer refuses a server that is too old, and a database that cannot hold every text.
+func checkServer(ctx context.Context, conn *pgx.Conn) error {
+	var version int
+	var encoding string
+	row := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding')")
+	if err := row.Scan(&version, &encoding); err != nil {
+		return err
+	}
+	return judgeServer(version, encoding)
+}
+
+func judgeServer(version int, encoding string) error {
+	switch {
+	case version < oldestPostgres:
+		return fmt.Errorf("%w: it is version %d, and %d or newer is needed", errServer, version, oldestPostgres)
+	case encoding != "UTF8":
+		return fmt.Errorf("%w: the database's encoding is %s, and UTF8 is needed", errServer, encoding)
+	}
+	return nil
 }
 
 // openedAt is where a session keeps when it was opened.
@@ -139,8 +182,24 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 		return err
 	}
 	// A connection of its own: the session lock must not be shared with a pool's other users.
-	pool := stdlib.OpenDB(*e.config)
-	return errors.Join(migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker)), pool.Close())
+	pool := stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(prepareMigration))
+	for {
+		err := migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
+		if !e.rolledBack(err) || ctx.Err() != nil {
+			return errors.Join(err, pool.Close())
+		}
+	}
+}
+
+// prepareMigration keeps a migration from holding up the requests of running servers: while it waits for a lock,
+// everybody else waits behind it. It gives up soon enough for them to be answered in time, lets them through,
+// and tries again.
+func prepareMigration(ctx context.Context, conn *pgx.Conn) error {
+	if err := checkServer(ctx, conn); err != nil {
+		return err
+	}
+	_, err := conn.Exec(ctx, "SET lock_timeout = '1s'")
+	return err
 }
 
 func (e *postgresEngine) rolledBack(err error) bool {
@@ -180,12 +239,14 @@ func (e *postgresEngine) transient(err error) bool {
 		return false
 	}
 	var network net.Error
-	return errors.Is(err, errReadOnlyPostgres) ||
+	return errors.Is(err, errReadOnlyPostgres) || errors.Is(err, errServer) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
+
+func (e *postgresEngine) named() map[string]*sql.DB { return map[string]*sql.DB{"postgres": e.pool} }
 
 func (e *postgresEngine) close() error {
 	if e.pool == nil {

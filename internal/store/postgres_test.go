@@ -270,7 +270,6 @@ func TestOpen_BadURL_IsRefusedWithoutRepeatingIt(t *testing.T) {
 		"BadPort":           "postgres://numora:" + secret + "@db:port/numora",
 		"BadEscape":         "postgres://numora:" + secret + "%zz@db/numora",
 		"BadOption":         "postgres://numora:" + secret + "@db/numora?sslmode=" + secret,
-		"BadCertificate":    "postgres://numora@db/numora?sslmode=verify-full&sslrootcert=/nowhere/" + secret,
 		"PasswordUnquoted":  "postgres://numora:" + secret + "/#@db/numora",
 		"OtherScheme":       "mysql://numora:" + secret + "@db/numora",
 		"KeywordsAndValues": "host=db password=" + secret,
@@ -286,4 +285,35 @@ func TestOpen_BadURL_IsRefusedWithoutRepeatingIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file is something to look after; its name is no secret.
+func TestOpen_MissingCertificate_IsNamed(t *testing.T) {
+	err := CheckURL("postgres://numora:" + secret + "@db/numora?sslmode=verify-full&sslrootcert=/nowhere/root.crt")
+	if err == nil || !strings.Contains(err.Error(), "/nowhere/root.crt") || strings.Contains(err.Error(), secret) {
+		t.Errorf("got %v, want an error that names the file and nothing else", err)
+	}
+}
+
+func TestJudgeServer(t *testing.T) {
+	for _, c := range []struct {
+		version  int
+		encoding string
+		want     string
+	}{
+		{13, "UTF8", ""}, {18, "UTF8", ""}, {12, "UTF8", "version 12"}, {9, "UTF8", "version 9"},
+		{15, "SQL_ASCII", "SQL_ASCII"}, {15, "LATIN1", "LATIN1"},
+	} {
+		err := judgeServer(c.version, c.encoding)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("version %d with %s: %v", c.version, c.encoding, err)
+		}
+	}
+}
+
+// A database that cannot hold every text is not worked with, and nothing is made in it.
+func TestPostgres_OtherEncoding_IsNotReady(t *testing.T) {
+	s := opened(t, storetest.PostgresWith(t, "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"), Options{})
+	checkNotExecuted(t, s.Ready(t.Context()))
+	checkNotExecuted(t, s.Migrate(t.Context()))
 }

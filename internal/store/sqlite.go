@@ -10,8 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/XSAM/otelsql"
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	modernc "modernc.org/sqlite"
@@ -35,7 +38,7 @@ func newSQLite(path string) (*sqliteEngine, error) {
 		path = "/" + absolute
 	}
 	if path == "" || path == ":memory:" || strings.HasPrefix(path, "//") {
-		return nil, fmt.Errorf("%w: it needs a file, sqlite:PATH", ErrURL)
+		return nil, errors.New("it must name a file, sqlite:PATH")
 	}
 	return &sqliteEngine{path: path}, nil
 }
@@ -51,8 +54,14 @@ func (e *sqliteEngine) dsn(extra ...string) string {
 	return file.String()
 }
 
-func (e *sqliteEngine) pool(connections int, extra ...string) (*sql.DB, error) {
-	pool, err := sql.Open("sqlite", e.dsn(extra...))
+func (e *sqliteEngine) pool(traces trace.TracerProvider, connections int, extra ...string) (*sql.DB, error) {
+	open := sql.Open
+	if traces != nil {
+		open = func(driver, dsn string) (*sql.DB, error) {
+			return otelsql.Open(driver, dsn, spans(traces, semconv.DBSystemNameSQLite)...)
+		}
+	}
+	pool, err := open("sqlite", e.dsn(extra...))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +89,7 @@ func (e *sqliteEngine) open(options Options) (writer, reader gorm.Dialector, err
 		connections int
 		pragmas     []string
 	}{{&writer, 1, nil}, {&reader, sqliteReaders, []string{"query_only(ON)"}}} {
-		pool, err := e.pool(p.connections, p.pragmas...)
+		pool, err := e.pool(options.Traces, p.connections, p.pragmas...)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -152,6 +161,10 @@ func (e *sqliteEngine) transient(err error) bool {
 		return true
 	}
 	return false
+}
+
+func (e *sqliteEngine) named() map[string]*sql.DB {
+	return map[string]*sql.DB{"sqlite-write": e.pools[0], "sqlite-read": e.pools[1]}
 }
 
 func (e *sqliteEngine) close() error {

@@ -273,7 +273,7 @@ func TestSQLite_AbsolutePath_MayFollowThreeSlashes(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	if _, err := Open("sqlite://data/numora.db", Options{Create: true}); !errors.Is(err, ErrURL) {
+	if _, err := Open("sqlite://data/numora.db", Options{Create: true}); err == nil || !strings.Contains(err.Error(), "must name a file") {
 		t.Errorf("two slashes: got %v, want that the URL is wrong", err)
 	}
 }

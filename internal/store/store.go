@@ -9,19 +9,21 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
 	"github.com/numora/delivery/internal/delivery"
 )
 
-// writeTimeout bounds a write, which goes on when the client that asked for it hangs up.
+// writeTimeout bounds a write whose caller set no deadline.
 const writeTimeout = 5 * time.Second
 
 // Options are a deployment's choices about its database.
@@ -34,6 +36,10 @@ type Options struct {
 	// Alone refuses a SQLite file that another server works on: what one of them remembers between requests
 	// the other would not know. Commands work beside a server.
 	Alone bool
+	// Connections is how many connections to PostgreSQL to open at most; 0 means DefaultConnections.
+	Connections int
+	// Traces gets a span of each statement and commit; nil makes none.
+	Traces trace.TracerProvider
 }
 
 // Store implements delivery.Store and apikey.Store.
@@ -64,11 +70,17 @@ type engine interface {
 	// transient tells whether an error of the driver will pass by itself or by an operator's hand, so that
 	// the same request may succeed later.
 	transient(err error) bool
+	// named returns the pools by the names that metrics give them.
+	named() map[string]*sql.DB
 	close() error
 }
 
-// ErrURL says that a database URL cannot be one. Its text never repeats the URL, which may hold a password.
-var ErrURL = errors.New("the database URL is wrong")
+// CheckURL returns an error that says why url cannot name a database, without repeating it: it may hold a
+// password. Whether the database is there is another question.
+func CheckURL(url string) error {
+	_, err := newEngine(url)
+	return err
+}
 
 // newEngine chooses by the URL's scheme.
 func newEngine(url string) (engine, error) {
@@ -79,7 +91,7 @@ func newEngine(url string) (engine, error) {
 	case ok && (scheme == "postgres" || scheme == "postgresql"):
 		return newPostgres(url)
 	default:
-		return nil, fmt.Errorf("%w: it must begin with sqlite: or postgres://", ErrURL)
+		return nil, errors.New("it must begin with sqlite: or postgres://")
 	}
 }
 
@@ -88,7 +100,7 @@ func newEngine(url string) (engine, error) {
 func Open(url string, options Options) (*Store, error) {
 	engine, err := newEngine(url)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the database URL is wrong: %w", err)
 	}
 	writer, reader, err := engine.open(options)
 	if err != nil {
@@ -116,15 +128,18 @@ func gormConfig() *gorm.Config {
 	}
 }
 
+// Pools returns the pools of connections by name, for their figures alone: every statement goes through gorm.
+func (s *Store) Pools() map[string]*sql.DB { return s.engine.named() }
+
 // Close closes the pools. No method may be called afterwards.
 func (s *Store) Close() error { return s.engine.close() }
 
 // write runs do in one transaction that commits durably before write returns nil. What do returns
 // otherwise comes back, the engine's errors translated, and nothing was written. A transaction that was
-// overtaken or rolled back through no fault of its own is run again, from the beginning, within the time
-// that a write has: do must not rely on what an earlier run of it left behind.
+// overtaken or rolled back through no fault of its own is run again, from the beginning, until the caller's
+// deadline: do must not rely on what an earlier run of it left behind.
 func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := s.requireSchema(ctx); err != nil {
 		return err
@@ -135,9 +150,19 @@ func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			return unavailable(err)
+			return delivery.Unavailable(err)
 		}
 	}
+}
+
+// detached returns ctx with its deadline but without its cancellation: a client that hangs up must not decide
+// whether a commit succeeds.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, given := ctx.Deadline()
+	if !given {
+		deadline = time.Now().Add(writeTimeout)
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
 }
 
 func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error {
@@ -179,10 +204,7 @@ func (s *Store) requireSchema(ctx context.Context) error {
 		return nil
 	}
 	if err := s.checkSchema(ctx); err != nil {
-		if away := (*delivery.UnavailableError)(nil); errors.As(err, &away) {
-			return err
-		}
-		return unavailable(err)
+		return delivery.Unavailable(err)
 	}
 	s.schemaFound.Store(true)
 	return nil
@@ -191,32 +213,27 @@ func (s *Store) requireSchema(ctx context.Context) error {
 // requireDurable refuses to acknowledge what the database may lose, unless the deployment accepts that.
 func (s *Store) requireDurable() error {
 	if err := s.engine.lossy(); err != nil && !s.options.AllowLossy {
-		return unavailable(err)
+		return delivery.Unavailable(err)
 	}
 	return nil
-}
-
-// unavailable says that nothing was written, and may be later.
-func unavailable(cause error) error {
-	return &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: cause}
 }
 
 // translate makes an *UnavailableError of an engine's error that will pass. Nothing was written then.
 func (s *Store) translate(err error) error {
 	if s.engine.transient(err) {
-		return unavailable(err)
+		return delivery.Unavailable(err)
 	}
 	return err
 }
 
 // Ready returns nil when the database answers, its schema is at least what this binary needs, and it takes
-// writes and keeps what is acknowledged.
+// writes and keeps what is acknowledged; else an *UnavailableError.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
-		return err
+		return delivery.Unavailable(err)
 	}
 	if err := s.engine.checkWritable(ctx, s.reader.WithContext(ctx)); err != nil {
-		return s.translate(err)
+		return delivery.Unavailable(err)
 	}
 	return s.requireDurable()
 }

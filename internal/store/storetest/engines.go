@@ -34,12 +34,18 @@ func SQLite(t testing.TB) string {
 // fails: what is not tested on PostgreSQL is not tested.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	return PostgresWith(t, "")
+}
+
+// PostgresWith is Postgres for a database that CREATE DATABASE makes with options.
+func PostgresWith(t testing.TB, options string) string {
+	t.Helper()
 	server := os.Getenv(PostgresVariable)
 	if server == "" {
 		t.Fatalf("%s is not set; run the tests with \"make test\", which brings a PostgreSQL", PostgresVariable)
 	}
 	name := "test_" + strings.ToLower(rand.Text())
-	administer(t, server, "CREATE DATABASE "+name)
+	administer(t, server, "CREATE DATABASE "+name+" "+options)
 	t.Cleanup(func() { administer(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
 	database, err := url.Parse(server)
 	if err != nil {

@@ -1,0 +1,113 @@
+// Package metrics counts what the server does and serves the figures to Prometheus. Every name that the server
+// exposes of its own stands in this file and in gauges.go; the README's table tells what they mean.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics is what is counted. It is an httpapi.Observer.
+type Metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	records   *prometheus.CounterVec
+	shed      *prometheus.CounterVec
+	providers providers
+}
+
+// Build says which program this is.
+type Build struct{ Version, Revision, GoVersion string }
+
+// New returns metrics that count from zero. The reasons for which requests are shed are known beforehand, so that
+// they can be seen at zero.
+func New(build Build, shedReasons ...string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "numora_http_requests_total", Help: "Requests answered, by operation of the contract (none: no route matched) and HTTP status.",
+		}, []string{"operation", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "numora_http_request_duration_seconds", Help: "How long requests took, the arrival of their bodies included, by operation.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"operation"}),
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "numora_recordings_total", Help: "Delivery reports that reached the service, by provider and outcome.",
+		}, []string{"provider", "outcome"}),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "numora_requests_shed_total", Help: "Requests refused because there was too much to do, by reason.",
+		}, []string{"reason"}),
+		providers: providers{known: make(map[string]bool)},
+	}
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "numora_build_info", Help: "Always 1; the labels say which program this is.",
+	}, []string{"version", "revision", "goversion"})
+	info.WithLabelValues(build.Version, build.Revision, build.GoVersion).Set(1)
+	for _, reason := range shedReasons {
+		m.shed.WithLabelValues(reason)
+	}
+	m.registry.MustRegister(m.requests, m.durations, m.records, m.shed, info,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the figures.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Answered implements httpapi.Observer.
+func (m *Metrics) Answered(operation string, status int, took time.Duration) {
+	if operation == "" {
+		operation = "none"
+	}
+	m.requests.WithLabelValues(operation, strconv.Itoa(status)).Inc()
+	m.durations.WithLabelValues(operation).Observe(took.Seconds())
+}
+
+// Recorded implements httpapi.Observer.
+func (m *Metrics) Recorded(provider, outcome string) {
+	m.records.WithLabelValues(m.providers.label(provider), outcome).Inc()
+}
+
+// Shed implements httpapi.Observer.
+func (m *Metrics) Shed(reason string) { m.shed.WithLabelValues(reason).Inc() }
+
+// maxProviders is how many providers are told apart. Reports name them freely, and a client that makes them up
+// must not fill the memory of this server and of Prometheus.
+const maxProviders = 100
+
+// otherProviders is the label of those that came later.
+const otherProviders = "other"
+
+// providers are the first maxProviders that were reported to.
+type providers struct {
+	mutex sync.RWMutex
+	known map[string]bool
+}
+
+func (p *providers) label(name string) string {
+	p.mutex.RLock()
+	known, full := p.known[name], len(p.known) >= maxProviders
+	p.mutex.RUnlock()
+	switch {
+	case known:
+		return name
+	case full:
+		return otherProviders
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if len(p.known) >= maxProviders && !p.known[name] {
+		return otherProviders
+	}
+	p.known[name] = true
+	return name
+}
