@@ -51,7 +51,7 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 			return fmt.Errorf("prepare %s: %w", devFolder, err)
 		}
 	}
-	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen}
+	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen, stopTimeout: stopTimeout}
 	options := store.Options{
 		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N,
 	}
@@ -90,6 +90,7 @@ type server struct {
 	logger        *slog.Logger
 	tracer        trace.Tracer // nil when nothing is traced
 	screen        io.Writer
+	stopTimeout   time.Duration
 
 	connections        connections
 	prepared, draining atomic.Bool
@@ -222,6 +223,14 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 	if err := s.db.Ready(ctx); err != nil {
 		return err
 	}
+	found, needed, err := s.db.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	if found > needed {
+		s.logger.Info("the database is prepared for a newer version of this server; it serves this one too",
+			slog.Int64("schema", found), slog.Int64("schema_needed", needed))
+	}
 	if s.settings.Dev {
 		return prepareDev(ctx, s.db, s.authenticator, address, s.screen)
 	}
@@ -235,10 +244,10 @@ func (s *server) stop(told context.Context, public *http.Server) error {
 	s.draining.Store(true)
 	public.SetKeepAlivesEnabled(false) // each answer from now on says Connection: close
 	if told.Err() != nil {
-		s.logger.Info("stopping", slog.Duration("drain_delay", s.settings.DrainDelay.Duration))
+		s.logger.Info("stopping", slog.String("drain_delay", s.settings.DrainDelay.String()))
 		<-time.After(s.settings.DrainDelay.Duration)
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), stopTimeout)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), s.stopTimeout)
 	defer cancel()
 	err := public.Shutdown(stopping)
 	if errors.Is(err, context.DeadlineExceeded) {

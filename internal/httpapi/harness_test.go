@@ -33,11 +33,14 @@ const documentID = "4be38121-3791-4856-80d5-c57dbec2cf78"
 type api struct {
 	t      *testing.T
 	url    string
+	api    *httpapi.API
 	key    string // with all scopes
 	store  *store.Store
 	logs   *lockedBuffer
 	router routers.Router
 	schema *openapi3.T
+
+	configure []func(*httpapi.Config) // what a test changes of the server's settings
 }
 
 // eachEngine runs test against a server on each database, with documentID registered as reviewed.
@@ -50,13 +53,18 @@ func eachEngine(t *testing.T, test func(t *testing.T, a *api)) {
 	})
 }
 
-func newAPI(t *testing.T, databaseURL string, settings delivery.Settings) *api {
+func newAPI(t *testing.T, databaseURL string, settings delivery.Settings, configure ...func(*httpapi.Config)) *api {
 	t.Helper()
-	db, err := store.Open(databaseURL, store.Options{Create: true})
+	return newAPIOver(t, databaseURL, store.Options{Create: true}, settings, configure...)
+}
+
+func newAPIOver(t *testing.T, databaseURL string, options store.Options, settings delivery.Settings, configure ...func(*httpapi.Config)) *api {
+	t.Helper()
+	db, err := store.Open(databaseURL, options)
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
 	check(t, db.Migrate(t.Context()))
-	a := &api{t: t, store: db, logs: &lockedBuffer{}}
+	a := &api{t: t, store: db, logs: &lockedBuffer{}, configure: configure}
 	a.serve(delivery.NewService(db, settings, time.Now), db, db.Ready)
 	a.key = a.newKey(apikey.Scopes(), time.Time{})
 	return a
@@ -65,12 +73,17 @@ func newAPI(t *testing.T, databaseURL string, settings delivery.Settings) *api {
 // serve starts a server over service and keys.
 func (a *api) serve(service *delivery.Service, keys apikey.Store, ready func(context.Context) error) {
 	a.t.Helper()
-	handler, err := httpapi.New(httpapi.Config{
+	config := httpapi.Config{
 		Service: service, Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: ready,
 		RequestTimeout: 3 * time.Second, BodyTimeout: 10 * time.Second, Limits: httpapi.Limits{InWork: 256, Queued: 1024},
 		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)),
-	})
+	}
+	for _, change := range a.configure {
+		change(&config)
+	}
+	handler, err := httpapi.New(config)
 	check(a.t, err)
+	a.api = handler
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.MaxHeaderBytes = 64 << 10
 	server.Config.DisableGeneralOptionsHandler = true

@@ -2,9 +2,15 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/numora/delivery/internal/delivery"
+	"github.com/numora/delivery/internal/httpapi"
+	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // lastLine parses the newest line of the server's log.
@@ -60,4 +66,51 @@ func TestLog_SaysWhatBecameOfAReport(t *testing.T) {
 			t.Errorf("the log tells more than it should: %s", logs)
 		}
 	})
+}
+
+func TestLog_TellsTheClassOfAFailure(t *testing.T) {
+	for want, err := range map[string]error{
+		"not_executed":    &delivery.UnavailableError{Outcome: delivery.NotExecuted, Cause: errors.New("away")},
+		"outcome_unknown": &delivery.UnavailableError{Outcome: delivery.OutcomeUnknown, Cause: errors.New("away")},
+		"bug":             errors.New("a bug"),
+	} {
+		a := broken(t, err)
+		a.report(reportBody("one"))
+		if line := a.lastLine(); line["class"] != want || line["level"] != "ERROR" || line["error"] == nil {
+			t.Errorf("the log says %v, want the class %s", line, want)
+		}
+		a.report("{").wantsError(t, http.StatusBadRequest, "invalid_payload")
+		if line := a.lastLine(); line["class"] != nil || line["error"] != nil {
+			t.Errorf("the log of a refusal says %v", line)
+		}
+	}
+}
+
+func TestLog_ClientAddress_IsBelievedFromTrustedProxiesOnly(t *testing.T) {
+	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	for _, c := range []struct {
+		proxies   []netip.Prefix
+		forwarded []string
+		want      string
+	}{
+		{nil, []string{"203.0.113.9"}, "127.0.0.1"},
+		{[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, []string{"203.0.113.9"}, "127.0.0.1"},
+		{loopback, nil, "127.0.0.1"},
+		{loopback, []string{"203.0.113.9"}, "203.0.113.9"},
+		{loopback, []string{"198.51.100.1, 203.0.113.9"}, "203.0.113.9"}, // what the client says of itself is not believed
+		{loopback, []string{"198.51.100.1", "203.0.113.9, 127.0.0.7"}, "203.0.113.9"},
+		{loopback, []string{"2001:db8::7"}, "2001:db8::7"},
+		{loopback, []string{"<script>, nonsense"}, "127.0.0.1"},
+		{append(loopback, netip.MustParsePrefix("2001:db8::/32")), []string{"203.0.113.9, 2001:db8::7"}, "203.0.113.9"},
+	} {
+		a := newAPI(t, storetest.SQLite(t), delivery.Settings{}, func(config *httpapi.Config) { config.TrustedProxies = c.proxies })
+		a.get("/livez", func(r *http.Request) {
+			for _, line := range c.forwarded {
+				r.Header.Add("X-Forwarded-For", line)
+			}
+		})
+		if got := a.lastLine()["client"]; got != c.want {
+			t.Errorf("proxies %v, X-Forwarded-For %q: the log says %v, want %s", c.proxies, c.forwarded, got, c.want)
+		}
+	}
 }

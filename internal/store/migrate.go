@@ -50,17 +50,27 @@ func (migrationRow) TableName() string { return "goose_db_version" }
 
 // checkSchema returns nil when the schema is at least at schemaVersion.
 func (s *Store) checkSchema(ctx context.Context) error {
-	db := s.reader.WithContext(ctx)
-	var version int64
-	err := db.Model(&migrationRow{}).Where("is_applied").Select("coalesce(max(version_id), 0)").Row().Scan(&version)
-	if err != nil {
-		if !s.engine.transient(err) && !db.Migrator().HasTable(&migrationRow{}) {
-			return errors.New("the database has no schema yet; run numora-delivery migrate")
-		}
-		return s.translate(err)
-	}
-	if version < schemaVersion {
+	version, err := s.schemaFound(ctx)
+	switch {
+	case err != nil:
+		return err
+	case version < schemaVersion:
 		return fmt.Errorf("the database schema is at version %d, this binary needs %d; run numora-delivery migrate", version, schemaVersion)
 	}
 	return nil
+}
+
+// Schema returns the version of the schema that was found and the one that is needed.
+func (s *Store) Schema(ctx context.Context) (found, needed int64, err error) {
+	found, err = s.schemaFound(ctx)
+	return found, schemaVersion, err
+}
+
+func (s *Store) schemaFound(ctx context.Context) (version int64, err error) {
+	db := s.reader.WithContext(ctx)
+	err = db.Model(&migrationRow{}).Where("is_applied").Select("coalesce(max(version_id), 0)").Row().Scan(&version)
+	if err != nil && !s.engine.transient(err) && !db.Migrator().HasTable(&migrationRow{}) {
+		return 0, errors.New("the database has no schema yet; run numora-delivery migrate")
+	}
+	return version, s.translate(err)
 }

@@ -49,7 +49,7 @@ type Store struct {
 	writer  *gorm.DB
 	reader  *gorm.DB
 
-	schemaFound atomic.Bool // see requireSchema
+	schemaServes atomic.Bool // see requireSchema
 }
 
 // engine is what differs between the databases.
@@ -200,13 +200,13 @@ func (s *Store) read(ctx context.Context) (*gorm.DB, error) {
 // requireSchema refuses work, as something that will pass, until the schema is at least what this binary
 // needs. It does not ask again afterwards: migrations only add.
 func (s *Store) requireSchema(ctx context.Context) error {
-	if s.schemaFound.Load() {
+	if s.schemaServes.Load() {
 		return nil
 	}
 	if err := s.checkSchema(ctx); err != nil {
 		return delivery.Unavailable(err)
 	}
-	s.schemaFound.Store(true)
+	s.schemaServes.Store(true)
 	return nil
 }
 
