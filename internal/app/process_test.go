@@ -74,6 +74,7 @@ type server struct {
 	t       *testing.T
 	command *exec.Cmd
 	url     string
+	admin   string // the URL of its admin listener, if it has one
 	key     string
 	ended   chan error
 }
@@ -96,7 +97,13 @@ func startIn(t *testing.T, folder, key string, environment []string, arguments .
 		lines := bufio.NewScanner(logs)
 		for lines.Scan() {
 			var line struct{ Msg, Address string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" {
+			if json.Unmarshal(lines.Bytes(), &line) != nil {
+				continue
+			}
+			switch line.Msg {
+			case "serving operators":
+				s.admin = "http://" + line.Address
+			case "ready":
 				addresses <- line.Address
 			}
 		}
@@ -341,15 +348,33 @@ func TestServe_BusyPort(t *testing.T) {
 }
 
 func TestServe_BadSettings_Exit2NamingEach(t *testing.T) {
+	const secret = "hunter2"
 	for name, c := range map[string]struct {
 		environment, arguments, wants []string
 	}{
-		"no database":   {nil, []string{"serve"}, []string{"NUMORA_DATABASE_URL"}},
-		"many":          {[]string{"NUMORA_MIGRATE=maybe", "NUMORA_PROVIDERS=SAP"}, []string{"serve", "--listen", "x"}, []string{"NUMORA_DATABASE_URL", "NUMORA_MIGRATE", "NUMORA_PROVIDERS", "NUMORA_LISTEN"}},
-		"unknown flag":  {nil, []string{"serve", "--nonsense"}, []string{"--nonsense"}},
-		"unknown verb":  {nil, []string{"nonsense"}, []string{"nonsense"}},
-		"no verb":       {nil, nil, []string{"serve"}},
-		"bad key scope": {[]string{"NUMORA_DATABASE_URL=sqlite:x.db"}, []string{"keys", "create", "--name", "x", "--scopes", "all"}, []string{"delivery:write"}},
+		"no database": {nil, []string{"serve"}, []string{"NUMORA_DATABASE_URL"}},
+		"many": {
+			[]string{
+				"NUMORA_MIGRATE=maybe", "NUMORA_PROVIDERS=SAP", "NUMORA_DRAIN_DELAY=soon", "NUMORA_MAX_IN_WORK=many", "NUMORA_PROVIDER=" + secret,
+				"NUMORA_ALLOW_LOSSY_DATABASE=perhaps", "NUMORA_DATABASE_URL=postgres://numora:" + secret + "@db:port/numora", "OTEL_TRACES_EXPORTER=carrier-pigeon",
+			},
+			[]string{"serve", "--listen", "x"},
+			[]string{
+				"NUMORA_DATABASE_URL:", "NUMORA_MIGRATE", "NUMORA_PROVIDERS", "NUMORA_LISTEN", "NUMORA_DRAIN_DELAY", "NUMORA_MAX_IN_WORK",
+				"NUMORA_ALLOW_LOSSY_DATABASE", "NUMORA_PROVIDER is no setting", "OTEL_TRACES_EXPORTER",
+			},
+		},
+		"contradictory": {
+			[]string{"NUMORA_DATABASE_URL=sqlite:x.db", "NUMORA_DATABASE_URL_FILE=x", "NUMORA_ADMIN_LISTEN=127.0.0.1:8080", "NUMORA_MIGRATE=off"},
+			[]string{"serve", "--dev"}, []string{"not both", "NUMORA_ADMIN_LISTEN must not be the same", "does not go with --dev"},
+		},
+		"unreadable secret": {[]string{"NUMORA_DATABASE_URL_FILE=/nowhere/url", "NUMORA_LOG_FORMAT=xml"}, []string{"serve"}, []string{"NUMORA_DATABASE_URL_FILE cannot be read", "NUMORA_LOG_FORMAT"}},
+		"password in sight": {nil, []string{"serve", "--database-url", "postgres://numora:" + secret + "@db/numora", "--migrate", "x"}, []string{"--database-url holds a password", "NUMORA_MIGRATE"}},
+		"malformed URL":     {[]string{"NUMORA_DATABASE_URL=postgres://numora:" + secret + "%zz@db/numora"}, []string{"migrate"}, []string{"NUMORA_DATABASE_URL"}},
+		"unknown flag":      {nil, []string{"serve", "--nonsense"}, []string{"--nonsense"}},
+		"unknown verb":      {nil, []string{"nonsense"}, []string{"nonsense"}},
+		"no verb":           {nil, nil, []string{"serve"}},
+		"bad key scope":     {[]string{"NUMORA_DATABASE_URL=sqlite:x.db"}, []string{"keys", "create", "--name", "x", "--scopes", "all"}, []string{"delivery:write"}},
 	} {
 		folder := t.TempDir()
 		stdout, stderr, code := run(t, folder, c.environment, c.arguments...)
@@ -360,6 +385,9 @@ func TestServe_BadSettings_Exit2NamingEach(t *testing.T) {
 			if !strings.Contains(stderr+stdout, want) {
 				t.Errorf("%s: nothing said of %s: %s", name, want, stderr)
 			}
+		}
+		if strings.Contains(stderr+stdout, secret) {
+			t.Errorf("%s: it repeats the secret: %s", name, stderr)
 		}
 		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 			t.Errorf("%s: it left %v behind (%v)", name, left, err)

@@ -29,8 +29,8 @@ import (
 	"github.com/numora/delivery/internal/tracing"
 )
 
-// stopTimeout is how long requests in work may take to finish once the server stops.
-const stopTimeout = 8 * time.Second
+// stopTimeout is how long requests in work may take to finish once the server stops; tests shorten it.
+var stopTimeout = 8 * time.Second
 
 // flushTimeout is how long the last spans may take to be sent.
 const flushTimeout = time.Second
@@ -51,7 +51,7 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 			return fmt.Errorf("prepare %s: %w", devFolder, err)
 		}
 	}
-	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen, stopTimeout: stopTimeout}
+	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen}
 	options := store.Options{
 		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N,
 	}
@@ -90,7 +90,6 @@ type server struct {
 	logger        *slog.Logger
 	tracer        trace.Tracer // nil when nothing is traced
 	screen        io.Writer
-	stopTimeout   time.Duration
 
 	connections        connections
 	prepared, draining atomic.Bool
@@ -119,7 +118,7 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	public := newServer(api, s.settings.RequestTimeout.Duration, s.logger)
+	public := newServer(s.sendElsewhere(api), s.settings.RequestTimeout.Duration, s.logger)
 	public.ConnState = s.connections.follow
 	admin := newAdminServer(newAdminHandler(figures.Handler(), api), s.logger)
 
@@ -237,17 +236,29 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 	return nil
 }
 
-// stop goes on serving for the drain delay, not ready, when the process was told to stop; then takes no more
-// requests and finishes those in work. What still is not finished after that waits for its client, which sends
+// sendElsewhere makes each answer to a request that came while the server drains say Connection: close.
+// http.Server's own SetKeepAlivesEnabled(false) would close the connections between two requests at once, and lose
+// the request that is just on its way on one of them.
+func (s *server) sendElsewhere(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// stop goes on serving for the drain delay, not ready, when the process was told to stop, so that who is between
+// two requests has sent the next one and was sent elsewhere; then takes no more requests and finishes those in
+// work. What still is not finished after that waits for its client, which sends
 // or reads too slowly, and is cut off.
 func (s *server) stop(told context.Context, public *http.Server) error {
 	s.draining.Store(true)
-	public.SetKeepAlivesEnabled(false) // each answer from now on says Connection: close
 	if told.Err() != nil {
 		s.logger.Info("stopping", slog.String("drain_delay", s.settings.DrainDelay.String()))
 		<-time.After(s.settings.DrainDelay.Duration)
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), s.stopTimeout)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), stopTimeout)
 	defer cancel()
 	err := public.Shutdown(stopping)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -63,11 +63,11 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	databaseURL, problems := s.url(check)
 	add := func(found ...string) { problems = append(problems, found...) }
 	if !isAddress(s.Listen) {
-		add(fmt.Sprintf("NUMORA_LISTEN must be HOST:PORT, not %q", s.Listen))
+		add(fmt.Sprintf("NUMORA_LISTEN must be HOST:PORT, not %s", quote(s.Listen)))
 	}
 	switch {
 	case s.AdminListen != Off && !isAddress(s.AdminListen):
-		add(fmt.Sprintf("NUMORA_ADMIN_LISTEN must be HOST:PORT or off, not %q", s.AdminListen))
+		add(fmt.Sprintf("NUMORA_ADMIN_LISTEN must be HOST:PORT or off, not %s", quote(s.AdminListen)))
 	case s.AdminListen == s.Listen && !strings.HasSuffix(s.Listen, ":0"):
 		add("NUMORA_LISTEN and NUMORA_ADMIN_LISTEN must not be the same: what the latter serves asks for no key")
 	}
@@ -88,7 +88,7 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	add(s.AllowLossyDatabase.check("NUMORA_ALLOW_LOSSY_DATABASE")...)
 	for _, provider := range s.Providers {
 		if !providerFormat.MatchString(provider) {
-			add(fmt.Sprintf("NUMORA_PROVIDERS names %q, which must be 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit", provider))
+			add(fmt.Sprintf("NUMORA_PROVIDERS names %s, which must be 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit", quote(provider)))
 		}
 	}
 	add(checkEnvironment(os.Environ())...)
@@ -102,24 +102,34 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 // Proxies returns the networks of TrustedProxies, or problems. A single address is a network of its own.
 func (s Serve) Proxies() (networks []netip.Prefix, problems []string) {
 	for _, text := range s.TrustedProxies {
-		network, err := netip.ParsePrefix(text)
-		if address, single := netip.ParseAddr(text); single == nil && address.Zone() == "" {
-			network, err = address.Prefix(address.BitLen())
-		}
+		network, err := parseNetwork(text)
 		if err != nil {
-			problems = append(problems, fmt.Sprintf("NUMORA_TRUSTED_PROXIES names %q, which must be a network such as 10.0.0.0/8 or an address", text))
+			problems = append(problems, fmt.Sprintf("NUMORA_TRUSTED_PROXIES names %s, which must be a network such as 10.0.0.0/8 or an address", quote(text)))
 			continue
 		}
-		networks = append(networks, network.Masked())
+		networks = append(networks, network)
 	}
 	return networks, problems
+}
+
+// parseNetwork reads a network or an address. One of IPv4 that is written as IPv6 is one of IPv4.
+func parseNetwork(text string) (netip.Prefix, error) {
+	network, err := netip.ParsePrefix(text)
+	if address, single := netip.ParseAddr(text); single == nil && address.Zone() == "" {
+		network, err = address.Prefix(address.BitLen())
+	}
+	const mapping = 96 // bits in front of an IPv4 address that is written as IPv6
+	if network.Addr().Is4In6() && network.Bits() >= mapping {
+		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-mapping)
+	}
+	return network.Masked(), err
 }
 
 func oneOf(name, value string, allowed ...string) []string {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s must be %s, not %q", name, strings.Join(allowed, " or "), value)}
+	return []string{fmt.Sprintf("%s must be %s, not %s", name, strings.Join(allowed, " or "), quote(value))}
 }
 
 func isAddress(text string) bool {

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -164,4 +165,50 @@ func TestServe_Check_DevBringsItsOwnDatabaseUnlessOneIsNamed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestServe_Proxies(t *testing.T) {
+	environment(t, map[string]string{"NUMORA_DATABASE_URL": "sqlite:numora.db"})
+	for given, want := range map[string]string{
+		"10.0.0.0/8":            "10.0.0.0/8",
+		"10.1.2.3/8":            "10.0.0.0/8", // bits of a host do no harm
+		"192.0.2.7":             "192.0.2.7/32",
+		"0.0.0.0/0":             "0.0.0.0/0",
+		"2001:db8::/32":         "2001:db8::/32",
+		"2001:db8:1::7/32":      "2001:db8::/32",
+		"2001:db8::7":           "2001:db8::7/128",
+		"::ffff:192.0.2.7":      "192.0.2.7/32", // IPv4, written as IPv6
+		"::ffff:10.1.2.3/104":   "10.0.0.0/8",
+		"10.0.0.0/8,2001:db8::": "10.0.0.0/8 2001:db8::/128",
+	} {
+		t.Run(given, func(t *testing.T) {
+			settings := parse(t, "--trusted-proxies="+given)
+			wantsProblem(t, settings, "")
+			networks, _ := settings.Proxies()
+			if got := strings.Trim(fmt.Sprint(networks), "[]"); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestServe_Proxies_NamesWhatIsNoNetwork(t *testing.T) {
+	environment(t, map[string]string{"NUMORA_DATABASE_URL": "sqlite:numora.db"})
+	for _, given := range []string{
+		"proxy", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/08", "/8", "192.0.2.7:80", "[2001:db8::7]", "2001:db8::/129", "192.0.2.7-9", " 192.0.2.7",
+		"fe80::7%eth0", "fe80::%eth0/64", // a zone means something on one machine only
+	} {
+		t.Run(given, func(t *testing.T) {
+			problem := fmt.Sprintf("NUMORA_TRUSTED_PROXIES names %q, which must be a network such as 10.0.0.0/8 or an address", given)
+			wantsProblem(t, parse(t, "--trusted-proxies=10.0.0.0/8,"+given), problem)
+		})
+	}
+	t.Run("EmptyVariable_IsNone", func(t *testing.T) {
+		t.Setenv("NUMORA_TRUSTED_PROXIES", "")
+		settings := parse(t)
+		wantsProblem(t, settings, "")
+		if networks, _ := settings.Proxies(); len(networks) > 0 {
+			t.Errorf("got %v", networks)
+		}
+	})
 }

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -35,6 +37,10 @@ func (d Database) url(check URLCheck) (location string, problems []string) {
 	case d.DatabaseURLFile != "":
 		content, err := os.ReadFile(d.DatabaseURLFile)
 		if err != nil {
+			// Without its name: it may be the URL itself, password and all, in the wrong variable.
+			if failure := (*fs.PathError)(nil); errors.As(err, &failure) {
+				err = failure.Err
+			}
 			return "", []string{fmt.Sprintf("NUMORA_DATABASE_URL_FILE cannot be read: %v", err)}
 		}
 		location, where = strings.TrimSpace(string(content)), "the file of NUMORA_DATABASE_URL_FILE"

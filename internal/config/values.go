@@ -12,16 +12,26 @@ import (
 // Settings that are not text read themselves. One that cannot be read does not end the reading: Check names
 // it together with everything else that is wrong.
 
+// quote returns what was given in place of a good value, for a message. A URL in the wrong place is not repeated:
+// it may hold a password.
+func quote(text string) string {
+	if strings.Contains(text, "://") {
+		return "a URL"
+	}
+	return strconv.Quote(text)
+}
+
 // Duration is a length of time, such as 1m30s.
 type Duration struct {
 	time.Duration
-	unreadable string // what was given instead, in quotes
+	unreadable string // what was given instead, see quote
 }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Duration) UnmarshalText(text []byte) (err error) {
+	*d = Duration{} // a flag that is given twice is read twice, and the last counts
 	if d.Duration, err = time.ParseDuration(string(text)); err != nil {
-		d.unreadable = strconv.Quote(string(text))
+		d.unreadable = quote(string(text))
 	}
 	return nil
 }
@@ -39,13 +49,14 @@ func (d Duration) check(name string, least, most time.Duration) []string {
 // Count is a number of things.
 type Count struct {
 	N          int
-	unreadable string // what was given instead, in quotes
+	unreadable string // what was given instead, see quote
 }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (c *Count) UnmarshalText(text []byte) (err error) {
+	*c = Count{}
 	if c.N, err = strconv.Atoi(string(text)); err != nil {
-		c.unreadable = strconv.Quote(string(text))
+		c.unreadable = quote(string(text))
 	}
 	return nil
 }
@@ -63,7 +74,7 @@ func (c Count) check(name string, least, most int) []string {
 // Switch is on or off; on the command line its flag alone turns it on.
 type Switch struct {
 	On         bool
-	unreadable string // what was given instead, in quotes
+	unreadable string // what was given instead, see quote
 }
 
 // IsBool implements kong.BoolMapperValue.
@@ -71,7 +82,7 @@ func (*Switch) IsBool() bool { return true }
 
 // Decode implements kong.BoolMapperValue.
 func (s *Switch) Decode(ctx *kong.DecodeContext) error {
-	s.On = true
+	*s = Switch{On: true}
 	if ctx.Scan.Peek().Type != kong.FlagValueToken {
 		return nil
 	}
@@ -81,7 +92,7 @@ func (s *Switch) Decode(ctx *kong.DecodeContext) error {
 	case "false", "0", "no", "off", "":
 		s.On = false
 	default:
-		s.unreadable = strconv.Quote(text)
+		s.unreadable = quote(text)
 	}
 	return nil
 }

@@ -1,0 +1,121 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/numora/delivery/internal/config"
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// settings are those of a server on the database, on any free ports.
+func settings(databaseURL string) config.Serve {
+	return config.Serve{
+		Database: config.Database{DatabaseURL: databaseURL}, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		Migrate: "auto", UnknownDocuments: "refuse", LogFormat: "json", RequestTimeout: config.Duration{Duration: 3 * time.Second},
+		MaxConnections: config.Count{N: 100}, MaxInWork: config.Count{N: 10}, MaxQueued: config.Count{N: 10},
+		DatabaseConnections: config.Count{N: 4},
+	}
+}
+
+// running is a server in this process.
+type running struct {
+	address string
+	stop    context.CancelFunc
+	ended   chan error
+}
+
+// serveHere runs the server of these settings here, and returns when it is ready.
+func serveHere(t *testing.T, settings config.Serve) *running {
+	t.Helper()
+	t.Setenv("NUMORA_DATABASE_URL", settings.DatabaseURL) // so that its password is not one of the command line
+	ctx, stop := context.WithCancel(t.Context())
+	r := &running{stop: stop, ended: make(chan error, 1)}
+	logs, written := io.Pipe()
+	go func() {
+		err := Serve(ctx, settings, io.Discard, written)
+		_ = written.Close()
+		r.ended <- err
+	}()
+	ready := make(chan string, 1)
+	go func() {
+		defer close(ready)
+		for lines := bufio.NewScanner(logs); lines.Scan(); {
+			var line struct{ Msg, Address string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" {
+				ready <- line.Address
+			}
+		}
+	}()
+	if r.address = <-ready; r.address == "" {
+		t.Fatal("it does not get ready:", <-r.ended)
+	}
+	return r
+}
+
+func TestServe_LeavesNoGoroutineBehind(t *testing.T) {
+	for name, endpoint := range map[string]string{"untraced": "", "traced": "http://127.0.0.1:1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+			storetest.Engines(t, func(t *testing.T, databaseURL string) {
+				before := goleak.IgnoreCurrent()
+				server := serveHere(t, settings(databaseURL))
+				client := http.Client{Transport: &http.Transport{}}
+				for _, path := range []string{"/readyz", "/v1/documents/x", "/docs/"} {
+					response, err := client.Get("http://" + server.address + path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := response.Body.Close(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				server.stop()
+				if err := <-server.ended; err != nil {
+					t.Error(err)
+				}
+				client.CloseIdleConnections()
+				goleak.VerifyNone(t, before)
+			})
+		})
+	}
+}
+
+// A client that never finishes its request cannot keep the server from stopping, nor make that a failure.
+func TestServe_StopsInSpiteOfASlowClient(t *testing.T) {
+	previous := stopTimeout
+	stopTimeout = 100 * time.Millisecond
+	t.Cleanup(func() { stopTimeout = previous })
+	server := serveHere(t, settings(storetest.SQLite(t)))
+	connection := dial(t, server.address)
+	if _, err := fmt.Fprint(connection, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	reader := bufio.NewReader(connection)
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fprint(connection, "GET /livez HTTP/1.1\r\nHos"); err != nil { // in work, as far as the server can know
+		t.Fatal(err)
+	}
+	server.stop()
+	if err := <-server.ended; err != nil {
+		t.Error(err)
+	}
+	if rest, err := io.ReadAll(reader); err == nil && strings.Contains(string(rest), "200") {
+		t.Errorf("got %s", rest)
+	}
+}
