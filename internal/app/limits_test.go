@@ -76,7 +76,14 @@ func TestServer_HalfClosedClient_IsAnswered(t *testing.T) {
 
 func newStore(t *testing.T) (db *store.Store, key string) {
 	t.Helper()
-	db, err := store.Open(storetest.SQLite(t), store.Options{Create: true})
+	db = migrate(t, storetest.SQLite(t))
+	return db, addKey(t, db)
+}
+
+// migrate opens the database and brings its schema up to date.
+func migrate(t *testing.T, databaseURL string) *store.Store {
+	t.Helper()
+	db, err := store.Open(databaseURL, store.Options{Create: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +91,12 @@ func newStore(t *testing.T) (db *store.Store, key string) {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return db
+}
+
+// addKey makes a key with all scopes.
+func addKey(t *testing.T, db *store.Store) string {
+	t.Helper()
 	made, key, err := apikey.New(apikey.Test, "worker", apikey.Scopes(), time.Now(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +104,7 @@ func newStore(t *testing.T) (db *store.Store, key string) {
 	if err := db.AddKey(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	return db, key
+	return key
 }
 
 // shortened is a limit that tests need not wait long for.
