@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -33,19 +32,6 @@ func newServer(handler http.Handler, requestTimeout time.Duration, logger *slog.
 		MaxHeaderBytes:               64 << 10,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
-}
-
-// connections counts the open connections of a server.
-type connections struct{ open atomic.Int64 }
-
-// follow is an http.Server's ConnState.
-func (c *connections) follow(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		c.open.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		c.open.Add(-1)
 	}
 }
 

@@ -123,7 +123,12 @@ func (s *server) run(ctx context.Context) error {
 	admin := newAdminServer(newAdminHandler(figures.Handler(), api), s.logger)
 
 	work, ended := errgroup.WithContext(ctx)
-	work.Go(func() error { return serveOn(listener, public) })
+	work.Go(func() error {
+		if err := serveOn(listener, public); !s.draining.Load() || !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil // stop has closed the listener
+	})
 	s.logger.Info("serving", slog.String("address", listener.Addr().String()))
 	if adminListener != nil {
 		work.Go(func() error { return serveOn(adminListener, admin) })
@@ -132,7 +137,7 @@ func (s *server) run(ctx context.Context) error {
 	work.Go(func() error { return s.prepare(ended, listener.Addr()) })
 	work.Go(func() error {
 		<-ended.Done()
-		return errors.Join(s.stop(ctx, public), admin.Close())
+		return errors.Join(s.stop(ctx, listener, public), admin.Close())
 	})
 	return work.Wait()
 }
@@ -169,7 +174,7 @@ func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
 	}
 	figures.Watch(metrics.Gauges{
 		InWork: api.InWork, Queued: api.Queued,
-		Connections:      func() int { return int(s.connections.open.Load()) },
+		Connections:      s.connections.count,
 		ConnectionsLimit: func() int { return s.settings.MaxConnections.N },
 		Ready:            s.isReady,
 		Pools:            s.db.Pools(),
@@ -248,11 +253,11 @@ func (s *server) sendElsewhere(next http.Handler) http.Handler {
 	})
 }
 
-// stop goes on serving for the drain delay, not ready, when the process was told to stop, so that who is between
-// two requests has sent the next one and was sent elsewhere; then takes no more requests and finishes those in
-// work. What still is not finished after that waits for its client, which sends
-// or reads too slowly, and is cut off.
-func (s *server) stop(told context.Context, public *http.Server) error {
+// stop goes on serving for the drain delay, not ready, when the process was told to stop; then takes no more
+// connections and finishes what is on those that it has. Shutdown comes only after that: from its beginning on,
+// net/http drops every request that it reads. What still is not finished then waits for its client, which sends or
+// reads too slowly, and is cut off.
+func (s *server) stop(told context.Context, listener net.Listener, public *http.Server) error {
 	s.draining.Store(true)
 	if told.Err() != nil {
 		s.logger.Info("stopping", slog.String("drain_delay", s.settings.DrainDelay.String()))
@@ -260,13 +265,15 @@ func (s *server) stop(told context.Context, public *http.Server) error {
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), stopTimeout)
 	defer cancel()
+	closed := listener.Close()
+	s.connections.finish(stopping)
 	err := public.Shutdown(stopping)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.logger.Warn("connections were cut off: their clients took too long", slog.Int64("connections", s.connections.open.Load()))
+		s.logger.Warn("connections were cut off: their clients took too long", slog.Int("connections", s.connections.count()))
 		err = public.Close()
 	}
 	s.logger.Info("stopped")
-	return err
+	return errors.Join(closed, err)
 }
 
 // flush sends the last spans.
