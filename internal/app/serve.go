@@ -123,7 +123,9 @@ func (s *server) run(ctx context.Context) error {
 	admin := newAdminServer(newAdminHandler(figures.Handler(), api), s.logger)
 
 	work, ended := errgroup.WithContext(ctx)
+	accepted := make(chan struct{}) // closed when no more connections are taken
 	work.Go(func() error {
+		defer close(accepted)
 		if err := serveOn(listener, public); !s.draining.Load() || !errors.Is(err, net.ErrClosed) {
 			return err
 		}
@@ -137,7 +139,7 @@ func (s *server) run(ctx context.Context) error {
 	work.Go(func() error { return s.prepare(ended, listener.Addr()) })
 	work.Go(func() error {
 		<-ended.Done()
-		return errors.Join(s.stop(ctx, listener, public), admin.Close())
+		return errors.Join(s.stop(ctx, listener, accepted, public), admin.Close())
 	})
 	return work.Wait()
 }
@@ -257,7 +259,7 @@ func (s *server) sendElsewhere(next http.Handler) http.Handler {
 // connections and finishes what is on those that it has. Shutdown comes only after that: from its beginning on,
 // net/http drops every request that it reads. What still is not finished then waits for its client, which sends or
 // reads too slowly, and is cut off.
-func (s *server) stop(told context.Context, listener net.Listener, public *http.Server) error {
+func (s *server) stop(told context.Context, listener net.Listener, accepted <-chan struct{}, public *http.Server) error {
 	s.draining.Store(true)
 	if told.Err() != nil {
 		s.logger.Info("stopping", slog.String("drain_delay", s.settings.DrainDelay.String()))
@@ -265,7 +267,8 @@ func (s *server) stop(told context.Context, listener net.Listener, public *http.
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(told), stopTimeout)
 	defer cancel()
-	closed := listener.Close()
+	_ = listener.Close() // it is closed already when serving has failed
+	<-accepted
 	s.connections.finish(stopping)
 	err := public.Shutdown(stopping)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -273,7 +276,7 @@ func (s *server) stop(told context.Context, listener net.Listener, public *http.
 		err = public.Close()
 	}
 	s.logger.Info("stopped")
-	return errors.Join(closed, err)
+	return err
 }
 
 // flush sends the last spans.
