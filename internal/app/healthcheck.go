@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,12 +15,27 @@ func Healthcheck(ctx context.Context, address string) error {
 	if err != nil {
 		return fmt.Errorf("the address must be HOST:PORT: %w", err)
 	}
+	hosts := []string{host}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost" // where it listens on all addresses, any of this machine's will do
+		// Where it listens on all addresses, this machine's own will do. By number: a container may know no names.
+		hosts = []string{"127.0.0.1", "::1"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	var failures []error
+	for _, host := range hosts {
+		err := askReady(ctx, net.JoinHostPort(host, port))
+		if err == nil {
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// askReady asks the server at address whether it is ready.
+func askReady(ctx context.Context, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
 	if err != nil {
 		return err
 	}

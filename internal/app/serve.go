@@ -155,7 +155,7 @@ func serveOn(listener net.Listener, server *http.Server) error {
 func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
 	version, revision := Version()
 	figures := metrics.New(metrics.Build{Version: version, Revision: revision, GoVersion: runtime.Version()},
-		httpapi.ShedQueueFull, httpapi.ShedQueueTimeout)
+		httpapi.Outcomes, []string{httpapi.ShedQueueFull, httpapi.ShedQueueTimeout})
 	proxies, _ := s.settings.Proxies()
 	api, err := httpapi.New(httpapi.Config{
 		Service: delivery.NewService(s.db, delivery.Settings{

@@ -192,7 +192,7 @@ func writeError(err error, c echo.Context) {
 		return // the answer has begun; all that is left is the log
 	}
 	if e.status >= http.StatusInternalServerError {
-		call.failure, call.class = err, classOf(err, e)
+		call.failure, call.class = err, classOf(call, err, e)
 	}
 	header := c.Response().Header()
 	switch e.status {
@@ -215,14 +215,17 @@ func writeError(err error, c echo.Context) {
 
 // The classes of what went wrong on our side, beside the outcomes of an unavailable store.
 const (
-	classShed   = "shed"   // refused because there is too much to do
-	classBug    = "bug"    // a mistake of this program
-	classUnsent = "unsent" // the answer did not get to the client
+	classShed     = "shed"      // refused because there is too much to do
+	classNotReady = "not_ready" // the probe's way to say so
+	classBug      = "bug"       // a mistake of this program
+	classUnsent   = "unsent"    // the answer did not get to the client
 )
 
 // classOf sorts what the log tells of an error that was answered as e.
-func classOf(err error, e *apiError) string {
+func classOf(call *call, err error, e *apiError) string {
 	switch {
+	case call.operation == readiness:
+		return classNotReady
 	case errors.Is(err, errShed):
 		return classShed
 	case e.outcome != "":

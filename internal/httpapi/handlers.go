@@ -96,6 +96,9 @@ func (h *handlers) GetLiveness(context.Context, deliveryapi.GetLivenessRequestOb
 	return deliveryapi.GetLiveness200JSONResponse{Body: deliveryapi.ServiceStatus{Status: deliveryapi.ServiceStatusStatusOk}}, nil
 }
 
+// readiness is the contract's operationId of GetReadiness.
+const readiness = "getReadiness"
+
 func (h *handlers) GetReadiness(ctx context.Context, _ deliveryapi.GetReadinessRequestObject) (deliveryapi.GetReadinessResponseObject, error) {
 	if err := h.ready(ctx); err != nil {
 		return nil, delivery.Unavailable(err)

@@ -7,7 +7,7 @@ type Observer interface {
 	// Answered tells of each request, once it was answered; operation is the contract's operationId, or empty
 	// when no route matched.
 	Answered(operation string, status int, took time.Duration)
-	// Recorded tells what became of a report that reached the service: created, replayed, conflict, refused, not_executed or outcome_unknown.
+	// Recorded tells what became of a report that reached the service: one of Outcomes.
 	Recorded(provider, outcome string)
 	// Shed tells of a request that was refused because there is too much to do.
 	Shed(reason string)

@@ -8,6 +8,15 @@ import (
 	"github.com/numora/delivery/internal/delivery"
 )
 
+// Outcomes are what can become of a report that reached the service.
+var Outcomes = []string{
+	string(delivery.Created), string(delivery.Replayed), string(delivery.Conflicting), outcomeRefused,
+	string(delivery.NotExecuted), string(delivery.OutcomeUnknown),
+}
+
+// outcomeRefused is that of a report for an unknown document, or with a value that makes no sense.
+const outcomeRefused = "refused"
+
 // recording is what is known of a report that reached the service, for the log and for who counts.
 type recording struct {
 	report  delivery.Report
@@ -15,19 +24,18 @@ type recording struct {
 	fields  []string // those that differ, in a conflict
 }
 
-// newRecording tells what became of a report: created, replayed, conflict, refused, or the outcome of a store
-// that could not finish.
+// newRecording tells what became of a report.
 func newRecording(report delivery.Report, replayed bool, err error) *recording {
-	r := &recording{report: report, outcome: "refused"}
+	r := &recording{report: report, outcome: outcomeRefused}
 	var conflict *delivery.ConflictError
 	var unavailable *delivery.UnavailableError
 	switch {
 	case err == nil && replayed:
-		r.outcome = "replayed"
+		r.outcome = string(delivery.Replayed)
 	case err == nil:
-		r.outcome = "created"
+		r.outcome = string(delivery.Created)
 	case errors.As(err, &conflict):
-		r.outcome, r.fields = "conflict", conflict.Fields
+		r.outcome, r.fields = string(delivery.Conflicting), conflict.Fields
 	case errors.As(err, &unavailable):
 		r.outcome = string(unavailable.Outcome)
 	}

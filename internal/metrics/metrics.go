@@ -20,15 +20,16 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	records   *prometheus.CounterVec
 	shed      *prometheus.CounterVec
+	outcomes  []string
 	providers providers
 }
 
 // Build says which program this is.
 type Build struct{ Version, Revision, GoVersion string }
 
-// New returns metrics that count from zero. The reasons for which requests are shed are known beforehand, so that
-// they can be seen at zero.
-func New(build Build, shedReasons ...string) *Metrics {
+// New returns metrics that count from zero. What can become of a report, and why a request can be shed, is known
+// beforehand: each can be seen at zero, so that the first one shows as an increase.
+func New(build Build, outcomes, shedReasons []string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -44,6 +45,7 @@ func New(build Build, shedReasons ...string) *Metrics {
 		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "numora_requests_shed_total", Help: "Requests refused because there was too much to do, by reason.",
 		}, []string{"reason"}),
+		outcomes:  outcomes,
 		providers: providers{known: make(map[string]bool)},
 	}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -74,7 +76,13 @@ func (m *Metrics) Answered(operation string, status int, took time.Duration) {
 
 // Recorded implements httpapi.Observer.
 func (m *Metrics) Recorded(provider, outcome string) {
-	m.records.WithLabelValues(m.providers.label(provider), outcome).Inc()
+	label, fresh := m.providers.label(provider)
+	if fresh {
+		for _, possible := range m.outcomes {
+			m.records.WithLabelValues(label, possible)
+		}
+	}
+	m.records.WithLabelValues(label, outcome).Inc()
 }
 
 // Shed implements httpapi.Observer.
@@ -93,21 +101,25 @@ type providers struct {
 	known map[string]bool
 }
 
-func (p *providers) label(name string) string {
+// label returns what to call a provider, and whether it is called so for the first time.
+func (p *providers) label(name string) (label string, fresh bool) {
 	p.mutex.RLock()
 	known, full := p.known[name], len(p.known) >= maxProviders
 	p.mutex.RUnlock()
 	switch {
 	case known:
-		return name
+		return name, false
 	case full:
-		return otherProviders
+		return otherProviders, false
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if len(p.known) >= maxProviders && !p.known[name] {
-		return otherProviders
+	switch {
+	case p.known[name]:
+		return name, false
+	case len(p.known) >= maxProviders:
+		return otherProviders, false
 	}
 	p.known[name] = true
-	return name
+	return name, true
 }
