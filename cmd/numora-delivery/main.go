@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/alecthomas/kong"
@@ -20,12 +19,12 @@ func run() int {
 		kong.Description("Takes delivery reports, keeps them as audit history, and answers what was delivered."))
 	command, err := parser.Parse(os.Args[1:])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "numora-delivery:", err)
+		complain(err)
 		return 2
 	}
 	command.BindTo(untilSignalled(), (*context.Context)(nil))
 	if err := command.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "numora-delivery:", err)
+		complain(err)
 		if settings := (*config.Error)(nil); errors.As(err, &settings) {
 			return 2
 		}

@@ -16,7 +16,7 @@ import (
 // serve is what the command line comes to when only the database is named, in the environment.
 func serve(t *testing.T, databaseURL string) config.Serve {
 	t.Helper()
-	t.Setenv("NUMORA_DATABASE_URL", databaseURL)
+	environment(t, map[string]string{"NUMORA_DATABASE_URL": databaseURL})
 	return config.Serve{
 		Database: config.Database{DatabaseURL: databaseURL},
 		Listen:   "127.0.0.1:8080", AdminListen: config.DefaultAdminListen,
@@ -130,7 +130,7 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 }
 
 func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
-	t.Setenv("NUMORA_DATABASE_URL", "")
+	environment(t, nil)
 	s := config.Serve{Providers: []string{"SAP", "dynamics365", "-"}, DrainDelay: config.Duration{Duration: -1}}
 	_, err := s.Check(anyURL, "known before")
 	got := problems(t, err)

@@ -51,7 +51,7 @@ func describe(c echo.Context, call *call, took time.Duration) []slog.Attr {
 		attributes = append(attributes, slog.String("trace_id", span.TraceID().String()))
 	}
 	attributes = append(attributes,
-		slog.String("method", request.Method),
+		slog.String("method", cut(request.Method)),
 		slog.String("path", cut(request.URL.Path)),
 		slog.String("operation", call.operation),
 		slog.Int("status", c.Response().Status),
@@ -68,11 +68,11 @@ func describe(c echo.Context, call *call, took time.Duration) []slog.Attr {
 	return attributes
 }
 
-// cut keeps a hostile path from filling the log.
-func cut(path string) string {
+// cut keeps a hostile method or path from filling the log.
+func cut(text string) string {
 	const longest = 256 // bytes; the longest path that the contract has is shorter
-	if len(path) > longest {
-		return path[:longest] + "…"
+	if len(text) > longest {
+		return text[:longest] + "…"
 	}
-	return path
+	return text
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -21,14 +22,18 @@ type handlers struct {
 	tracer       trace.Tracer
 }
 
+// errUnfinished is what is known of a recording until it is over, and stays so if it ends in a panic.
+var errUnfinished = errors.New("not finished")
+
 func (h *handlers) RecordDelivery(ctx context.Context, request deliveryapi.RecordDeliveryRequestObject) (deliveryapi.RecordDeliveryResponseObject, error) {
 	call, report := callOf(ctx), toReport(request.ID, *request.Body)
 	by := delivery.RecordedBy{KeyID: call.key.ID, Name: call.key.Name}
 	ctx, span := h.tracer.Start(ctx, "record")
+	defer func() { span.End() }() // deferred by itself it would take the text of a panic along
+	call.recording = newRecording(report, false, errUnfinished)
 	attempt, replayed, err := h.service.Record(ctx, report, by, call.requestID)
 	call.recording = newRecording(report, replayed, err)
 	span.SetAttributes(attribute.String("numora.outcome", call.recording.outcome))
-	span.End()
 	if err != nil {
 		return nil, err
 	}

@@ -75,6 +75,10 @@ func TestLog_TellsTheClassOfAFailure(t *testing.T) {
 		"bug":             errors.New("a bug"),
 	} {
 		a := broken(t, err)
+		a.get("/readyz")
+		if line := a.lastLine(); line["class"] != "not_ready" || line["level"] != "ERROR" {
+			t.Errorf("the log of a probe says %v", line)
+		}
 		a.report(reportBody("one"))
 		if line := a.lastLine(); line["class"] != want || line["level"] != "ERROR" || line["error"] == nil {
 			t.Errorf("the log says %v, want the class %s", line, want)
@@ -82,6 +86,18 @@ func TestLog_TellsTheClassOfAFailure(t *testing.T) {
 		a.report("{").wantsError(t, http.StatusBadRequest, "invalid_payload")
 		if line := a.lastLine(); line["class"] != nil || line["error"] != nil {
 			t.Errorf("the log of a refusal says %v", line)
+		}
+	}
+}
+
+// Whoever looks for a report must find it, however it ended.
+func TestLog_ABugOrPanic_StillTellsWhichReport(t *testing.T) {
+	for _, err := range []error{errors.New("a bug"), nil} { // without an error it panics
+		a := broken(t, err)
+		a.report(reportBody("one"))
+		line := a.lastLine()
+		if line["execution_id"] != "one" || line["document_id"] != documentID || line["outcome"] != "outcome_unknown" || line["class"] != "bug" {
+			t.Errorf("the log says %v", line)
 		}
 	}
 }

@@ -24,10 +24,11 @@ type recording struct {
 	fields  []string // those that differ, in a conflict
 }
 
-// newRecording tells what became of a report.
+// newRecording tells what became of a report. With an error that nobody foresaw that is not known.
 func newRecording(report delivery.Report, replayed bool, err error) *recording {
-	r := &recording{report: report, outcome: outcomeRefused}
+	r := &recording{report: report, outcome: string(delivery.OutcomeUnknown)}
 	var conflict *delivery.ConflictError
+	var value *delivery.InvalidValueError
 	var unavailable *delivery.UnavailableError
 	switch {
 	case err == nil && replayed:
@@ -38,6 +39,8 @@ func newRecording(report delivery.Report, replayed bool, err error) *recording {
 		r.outcome, r.fields = string(delivery.Conflicting), conflict.Fields
 	case errors.As(err, &unavailable):
 		r.outcome = string(unavailable.Outcome)
+	case errors.As(err, &value), errors.Is(err, delivery.ErrDocumentNotFound):
+		r.outcome = outcomeRefused
 	}
 	return r
 }

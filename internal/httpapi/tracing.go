@@ -16,20 +16,20 @@ import (
 func traced(tracer trace.Tracer, operations map[string]*operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			request := c.Request()
+			request, method := c.Request(), cut(c.Request().Method)
 			ctx := propagation.TraceContext{}.Extract(request.Context(), propagation.HeaderCarrier(request.Header))
-			ctx, span := tracer.Start(ctx, request.Method, trace.WithSpanKind(trace.SpanKindServer))
+			ctx, span := tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
 			defer span.End()
 			c.SetRequest(request.WithContext(ctx))
 			err := next(c)
 
 			call, status := callOf(ctx), c.Response().Status
 			if operation := operations[call.operation]; operation != nil {
-				span.SetName(request.Method + " " + operation.route)
+				span.SetName(method + " " + operation.route)
 				span.SetAttributes(semconv.HTTPRoute(operation.route), attribute.String("numora.operation", operation.id))
 			}
 			span.SetAttributes(
-				semconv.HTTPRequestMethodKey.String(request.Method),
+				semconv.HTTPRequestMethodKey.String(method),
 				semconv.URLPath(cut(request.URL.Path)),
 				semconv.HTTPResponseStatusCode(status),
 				attribute.String("numora.request_id", call.requestID),

@@ -52,6 +52,9 @@ func New(build Build, outcomes, shedReasons []string) *Metrics {
 		Name: "numora_build_info", Help: "Always 1; the labels say which program this is.",
 	}, []string{"version", "revision", "goversion"})
 	info.WithLabelValues(build.Version, build.Revision, build.GoVersion).Set(1)
+	for _, outcome := range outcomes {
+		m.records.WithLabelValues(otherProviders, outcome)
+	}
 	for _, reason := range shedReasons {
 		m.shed.WithLabelValues(reason)
 	}

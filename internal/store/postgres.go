@@ -177,7 +177,9 @@ func (e *postgresEngine) lossy() error {
 }
 
 func (e *postgresEngine) migrate(ctx context.Context) error {
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // asks every second, for five minutes
+	// It asks every second, for a day: another's migration may take as long as somebody's transaction that it
+	// waits for, and ctx ends the waiting.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 24*60*60))
 	if err != nil {
 		return err
 	}
@@ -188,17 +190,25 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 		if !e.rolledBack(err) || ctx.Err() != nil {
 			return errors.Join(err, pool.Close())
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(migrationPause):
+		}
 	}
 }
 
+// migrationPause is how long requests have the tables to themselves between two tries of a migration.
+const migrationPause = 3 * time.Second
+
 // prepareMigration keeps a migration from holding up the requests of running servers: while it waits for a lock,
 // everybody else waits behind it. It gives up soon enough for them to be answered in time, lets them through,
-// and tries again.
+// and tries again. It waits for longer than deadlock_timeout, a second unless set otherwise: only then does
+// PostgreSQL end an autovacuum that stands in the way.
 func prepareMigration(ctx context.Context, conn *pgx.Conn) error {
 	if err := checkServer(ctx, conn); err != nil {
 		return err
 	}
-	_, err := conn.Exec(ctx, "SET lock_timeout = '1s'")
+	_, err := conn.Exec(ctx, "SET lock_timeout = '1500ms'")
 	return err
 }
 

@@ -5,8 +5,6 @@ package tracing
 import (
 	"context"
 	"fmt"
-	"os"
-	"strings"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -20,39 +18,6 @@ import (
 type Settings struct {
 	On   bool
 	grpc bool
-}
-
-// FromEnvironment reads the settings: tracing is on when an OTLP endpoint or OTEL_TRACES_EXPORTER=otlp is set,
-// unless OTEL_SDK_DISABLED is true or the exporter is none. Problems name what cannot be obeyed.
-func FromEnvironment() (settings Settings, problems []string) {
-	exporter := os.Getenv("OTEL_TRACES_EXPORTER")
-	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || exporter == "none" {
-		return Settings{}, nil
-	}
-	if exporter != "" && exporter != "otlp" {
-		return Settings{}, []string{fmt.Sprintf("OTEL_TRACES_EXPORTER must be otlp or none, not %q", exporter)}
-	}
-	endpoint := firstSet("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-	if exporter == "" && endpoint == "" {
-		return Settings{}, nil
-	}
-	switch protocol := firstSet("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol {
-	case "", "http/protobuf":
-		return Settings{On: true}, nil
-	case "grpc":
-		return Settings{On: true, grpc: true}, nil
-	default:
-		return Settings{}, []string{fmt.Sprintf("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf or grpc, not %q", protocol)}
-	}
-}
-
-func firstSet(names ...string) string {
-	for _, name := range names {
-		if value := os.Getenv(name); value != "" {
-			return value
-		}
-	}
-	return ""
 }
 
 // Start returns a provider that sends what is traced, or nil when tracing is off. It does not wait for the
@@ -76,5 +41,6 @@ func (s Settings) Start(ctx context.Context, version string) (*sdktrace.TracerPr
 	if err != nil {
 		return nil, fmt.Errorf("start to trace: %w", err)
 	}
-	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described)), nil
+	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(described),
+		sdktrace.WithoutPanicRecording()), nil // the text of a panic is for the log alone
 }
