@@ -83,6 +83,9 @@ func TestRolling_Upgrade_NoFailedRequest(t *testing.T) {
 	newer[2].launch(next.binary)
 	attempts := make(map[time.Time]bool)
 	until(t, "the migration asks for the table again", func() bool {
+		if n := len(waiting(t, watch, "ALTER TABLE %")); n > 1 {
+			t.Fatalf("%d of the newer replicas migrate at the same time", n)
+		}
 		for _, began := range waiting(t, watch, "ALTER TABLE deliveries %") {
 			attempts[began] = true
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -58,14 +59,18 @@ func (d Database) url(check URLCheck) (location string, problems []string) {
 	return location, problems
 }
 
+// hasPassword looks at the text: what PostgreSQL takes for a URL, such as a list of hosts, net/url does not always.
 func hasPassword(location string) bool {
-	if strings.HasPrefix(location, "sqlite:") {
-		return false
+	_, rest, found := strings.Cut(location, "://")
+	if !found {
+		return false // a file of SQLite, or nothing that could be used
 	}
-	parsed, err := url.Parse(location)
-	if err != nil {
-		return true // better safe
+	if user, _, given := strings.Cut(rest, "@"); given && strings.Contains(user, ":") {
+		return true
 	}
-	_, given := parsed.User.Password()
-	return given || parsed.Query().Has("password") || parsed.Query().Has("sslpassword")
+	return slices.ContainsFunc(strings.FieldsFunc(rest, func(r rune) bool { return strings.ContainsRune("?&;", r) }), func(option string) bool {
+		name, _, _ := strings.Cut(option, "=")
+		name, err := url.QueryUnescape(name)
+		return err == nil && (name == "password" || name == "sslpassword")
+	})
 }

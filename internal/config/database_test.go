@@ -73,11 +73,15 @@ func TestDatabase_Refusals(t *testing.T) {
 // Who starts a server with a password on its command line shows it to every user of the machine.
 func TestDatabase_PasswordOnTheCommandLine_IsRefusedAndNotRepeated(t *testing.T) {
 	for name, databaseURL := range map[string]string{
-		"InTheUserInfo":     "postgres://numora:" + secret + "@db/numora",
-		"InTheQuery":        "postgres://numora@db/numora?password=" + secret,
-		"InAnUnreadableURL": "postgres://numora:" + secret + "%zz@db/numora",
-		"OtherSpelling":     "postgresql://numora:" + secret + "@db/numora",
-		"Empty":             "postgres://numora:@db/numora",
+		"InTheUserInfo":              "postgres://numora:" + secret + "@db/numora",
+		"InTheQuery":                 "postgres://numora@db/numora?password=" + secret,
+		"InTheQueryBeforeASemicolon": "postgres://numora@db/numora?password=" + secret + ";x", // all of it is the password
+		"InTheQueryEscaped":          "postgres://numora@db/numora?sslmode=require&p%61ssword=" + secret,
+		"OfTheKey":                   "postgres://numora@db/numora?sslkey=k&sslpassword=" + secret,
+		"WithSeveralHosts":           "postgres://numora:" + secret + "@db1:5432,db2/numora",
+		"InAnUnreadableURL":          "postgres://numora:" + secret + "%zz@db/numora",
+		"OtherSpelling":              "postgresql://numora:" + secret + "@db/numora",
+		"Empty":                      "postgres://numora:@db/numora",
 	} {
 		for environment, value := range map[string]string{
 			"environment unset": "", "environment other": "postgres://numora@db/other",
@@ -100,6 +104,9 @@ func TestDatabase_CommandLineWithoutPassword_IsAccepted(t *testing.T) {
 	t.Setenv("NUMORA_DATABASE_URL", "")
 	for _, databaseURL := range []string{
 		"postgres://numora@db/numora", "postgres://db/numora?sslmode=disable",
+		"postgres://numora@db1:5432,db2:5433/numora?target_session_attrs=read-write", "postgres://numora@db1:5432,db2/numora",
+		"postgres://numora@[::1]:5432,[fe80::1]/numora", "postgres://numora@%2Fvar%2Frun%2Fpostgresql/numora",
+		"postgres://numora@/numora?host=/var/run/postgresql", "postgres://numora@/numora?host=db1,db2&passfile=/etc/numora/pgpass",
 		"sqlite:a:b@c.db", "sqlite:odd?password=x.db", "sqlite:/data/100%.db", // a file name, whatever it looks like
 	} {
 		if got, err := (config.Database{DatabaseURL: databaseURL}).Check(anyURL); err != nil || got != databaseURL {

@@ -53,9 +53,7 @@ func newPostgres(url string) (*postgresEngine, error) {
 		// pgx leaves passwords out of its error, but repeats the rest of the URL.
 		return nil, errors.New("it is not postgres://USER@HOST:PORT/DATABASE?OPTIONS")
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 3 * time.Second
-	}
+	followHosts(config)
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "numora-delivery"
 	}
@@ -63,7 +61,7 @@ func newPostgres(url string) (*postgresEngine, error) {
 }
 
 func (e *postgresEngine) open(options Options) (writer, reader gorm.Dialector, err error) {
-	connector := stdlib.GetConnector(*e.config, stdlib.OptionAfterConnect(e.prepareSession), stdlib.OptionResetSession(e.checkSession))
+	connector := stdlib.GetConnector(*e.config, stdlib.OptionAfterConnect(orClose(e.prepareSession)), stdlib.OptionResetSession(e.checkSession))
 	if options.Traces == nil {
 		e.pool = sql.OpenDB(connector)
 	} else {
@@ -108,6 +106,17 @@ func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) err
 	return err
 }
 
+// orClose closes a session that prepare fails on: nobody else would.
+func orClose(prepare func(context.Context, *pgx.Conn) error) func(context.Context, *pgx.Conn) error {
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		err := prepare(ctx, conn)
+		if err != nil {
+			_ = conn.Close(ctx) // the first error says more
+		}
+		return err
+	}
+}
+
 // errServer says that this PostgreSQL cannot be worked with as it is.
 var errServer = errors.New("this PostgreSQL cannot be used")
 
@@ -144,15 +153,24 @@ func (e *postgresEngine) checkSession(_ context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// now looks at fsync too, since it asks anyway: that can be switched by a reload, under open sessions.
+// errPooler says that a session is not the one that was prepared.
+var errPooler = fmt.Errorf("%w: a connection pooler in front of it deals out sessions by the transaction, and settings, "+
+	"prepared statements and locks get lost between them; set it to pool_mode=session, or name PostgreSQL itself", errServer)
+
+// now looks at durability too, since it asks anyway: fsync can be switched by a reload, under open sessions, and a
+// session that does not commit as ours do is not ours.
 func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	var now instant
-	var fsync string
-	err := tx.Raw("SELECT clock_timestamp(), current_setting('fsync')").Row().Scan(&now, &fsync)
-	if err == nil {
-		e.fsyncOff.Store(fsync != "on")
+	var fsync, commit string
+	row := tx.Raw("SELECT clock_timestamp(), current_setting('fsync'), current_setting('synchronous_commit')").Row()
+	if err := row.Scan(&now, &fsync, &commit); err != nil {
+		return now, err
 	}
-	return now, err
+	e.fsyncOff.Store(fsync != "on")
+	if commit != "on" && commit != "remote_apply" {
+		return now, errPooler
+	}
+	return now, nil
 }
 
 func (e *postgresEngine) checkWritable(ctx context.Context, db *gorm.DB) error {
@@ -184,7 +202,7 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 		return err
 	}
 	// A connection of its own: the session lock must not be shared with a pool's other users.
-	pool := stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(prepareMigration))
+	pool := stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(orClose(prepareMigration)))
 	for {
 		err := migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
 		if !e.rolledBack(err) || ctx.Err() != nil {
@@ -226,7 +244,8 @@ func (e *postgresEngine) rolledBack(err error) bool {
 
 // transient goes by SQLSTATE, never by text: connections (08), rolled back (40), resources (53), locks not
 // had in time (55P03), an operator's or time-out's doing (57), the system's own trouble (58), a primary
-// that became a standby (25006), whose sessions it has dropped.
+// that became a standby (25006), whose sessions it has dropped, prepared statements that are not there or are
+// already (26000, 42P05), which a pooler got mixed up that deals out sessions by the transaction.
 func (e *postgresEngine) transient(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
@@ -235,7 +254,7 @@ func (e *postgresEngine) transient(err error) bool {
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) {
 		switch failure.Code {
-		case "55P03":
+		case "55P03", "26000", "42P05":
 			return true
 		case "25006":
 			e.staleAt.Store(time.Now().UnixNano())
