@@ -27,7 +27,7 @@ func (c *serve) Run(ctx context.Context) error {
 
 type migrate struct{ config.Database }
 
-func (c *migrate) Run(ctx context.Context) error { return app.Migrate(ctx, c.Database) }
+func (c *migrate) Run(ctx context.Context) error { return app.Migrate(ctx, c.Database, os.Stderr) }
 
 type keys struct {
 	Create createKey `cmd:"" help:"Make a key and print it; it is shown this once."`

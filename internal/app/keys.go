@@ -35,9 +35,12 @@ func withStore(database config.Database, options store.Options, do func(db *stor
 // keys may be made there.
 var forKeys = store.Options{AllowLossy: true}
 
-// Migrate brings the schema of a database up to what this binary needs.
-func Migrate(ctx context.Context, database config.Database) error {
-	return withStore(database, store.Options{Create: true}, func(db *store.Store) error { return db.Migrate(ctx) })
+// Migrate brings the schema of a database up to what this binary needs. It says on screen what it waits for.
+func Migrate(ctx context.Context, database config.Database, screen io.Writer) error {
+	options := store.Options{Create: true, MigrationWaits: func(reason error) {
+		_, _ = fmt.Fprintln(screen, "waiting for somebody's lock, trying again:", reason)
+	}}
+	return withStore(database, options, func(db *store.Store) error { return db.Migrate(ctx) })
 }
 
 // NewKey is what a key is made from.

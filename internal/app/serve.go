@@ -54,6 +54,9 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen}
 	options := store.Options{
 		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N,
+		MigrationWaits: func(reason error) {
+			s.logger.Warn("the migration waits for somebody's lock and lets requests through meanwhile", slog.String("error", reason.Error()))
+		},
 	}
 	if traces.On {
 		version, _ := Version()

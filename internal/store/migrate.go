@@ -11,6 +11,11 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// Migrations run while servers of the version before go on serving. So they only add, which migrations_test.go
+// holds them to, and on PostgreSQL what they lock they lock briefly: NO TRANSACTION, one ALTER for each table with
+// IF NOT EXISTS, and an index on a table with rows by CREATE INDEX CONCURRENTLY, after DROP INDEX CONCURRENTLY IF
+// EXISTS, with lock_timeout = 0. internal/app/testdata/newer is an example.
+//
 //go:embed migrations
 var migrations embed.FS
 
@@ -20,7 +25,7 @@ const schemaVersion = 1
 
 // Migrate brings the schema up to what this binary needs. Any number of processes may call it at once.
 func (s *Store) Migrate(ctx context.Context) error {
-	if err := s.engine.migrate(ctx); err != nil {
+	if err := s.engine.migrate(ctx, s.options.MigrationWaits); err != nil {
 		return s.translate(fmt.Errorf("migrate the database: %w", err))
 	}
 	return nil

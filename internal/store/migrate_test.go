@@ -189,3 +189,29 @@ func TestSchemaVersion_IsTheLastMigrationOfEachEngine(t *testing.T) {
 		}
 	})
 }
+
+// Whoever watches a start that takes long must be able to see why.
+func TestPostgres_MigrationThatWaitsForALock_SaysSo(t *testing.T) {
+	url := storetest.Postgres(t)
+	other, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(context.Background()) }()
+	if _, err := other.Exec(t.Context(), "BEGIN; CREATE TABLE documents ()"); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	s := opened(t, url, Options{MigrationWaits: func(reason error) {
+		told++
+		if !strings.Contains(reason.Error(), "55P03") {
+			t.Errorf("told %v", reason)
+		}
+		if _, err := other.Exec(t.Context(), "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err := s.Migrate(t.Context()); err != nil || told != 1 {
+		t.Errorf("told %d times, then %v", told, err)
+	}
+}

@@ -194,7 +194,7 @@ func (e *postgresEngine) lossy() error {
 	return nil
 }
 
-func (e *postgresEngine) migrate(ctx context.Context) error {
+func (e *postgresEngine) migrate(ctx context.Context, waits func(reason error)) error {
 	// It asks every second, for a day: another's migration may take as long as somebody's transaction that it
 	// waits for, and ctx ends the waiting.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 24*60*60))
@@ -207,6 +207,9 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 		err := migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
 		if !e.rolledBack(err) || ctx.Err() != nil {
 			return errors.Join(err, pool.Close())
+		}
+		if waits != nil {
+			waits(err)
 		}
 		select {
 		case <-ctx.Done():

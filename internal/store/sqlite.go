@@ -135,7 +135,7 @@ func (e *sqliteEngine) checkWritable(context.Context, *gorm.DB) error { return n
 func (e *sqliteEngine) lossy() error                                  { return nil }
 
 // migrate holds a lock file meanwhile: goose itself takes no lock on SQLite.
-func (e *sqliteEngine) migrate(ctx context.Context) error {
+func (e *sqliteEngine) migrate(ctx context.Context, _ func(reason error)) error {
 	lock := flock.New(e.path + ".lock")
 	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil { // without error it has the lock
 		return fmt.Errorf("lock for migration: %w", err)

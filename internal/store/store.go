@@ -38,6 +38,8 @@ type Options struct {
 	Alone bool
 	// Connections is how many connections to PostgreSQL to open at most; 0 means DefaultConnections.
 	Connections int
+	// MigrationWaits, when given, is told why a migration gave way to requests, each time before it tries again.
+	MigrationWaits func(reason error)
 	// Traces gets a span of each statement and commit; nil makes none.
 	Traces trace.TracerProvider
 }
@@ -63,8 +65,9 @@ type engine interface {
 	// what to set.
 	checkWritable(ctx context.Context, db *gorm.DB) error
 	lossy() error
-	// migrate brings the schema up to this binary's level; several may try at once.
-	migrate(ctx context.Context) error
+	// migrate brings the schema up to this binary's level; several may try at once. It tells waits, if that is
+	// given, why it has to try again.
+	migrate(ctx context.Context, waits func(reason error)) error
 	// rolledBack tells whether an error means that the transaction was rolled back and may be run again at once.
 	rolledBack(err error) bool
 	// transient tells whether an error of the driver will pass by itself or by an operator's hand, so that
