@@ -32,13 +32,15 @@ var errShed = errors.New("too many requests at once")
 // refused for the queue is refused before the body is read.
 type admission struct {
 	slots    chan struct{} // one for each request in work
+	returns  chan struct{} // hands a place in work to a request whose body is in, before those that are new
 	queued   atomic.Int64
+	waiting  atomic.Int64 // queued, and those whose body is in
 	limit    int64
 	observer Observer
 }
 
 func newAdmission(limits Limits, observer Observer) *admission {
-	return &admission{slots: make(chan struct{}, limits.InWork), limit: int64(limits.Queued), observer: observer}
+	return &admission{slots: make(chan struct{}, limits.InWork), returns: make(chan struct{}), limit: int64(limits.Queued), observer: observer}
 }
 
 // admit lets requests through to next, when it is their turn.
@@ -67,13 +69,21 @@ func (a *admission) enter(ctx context.Context, call *call) error {
 		return a.shed(ShedQueueFull)
 	}
 	defer a.queued.Add(-1)
-	return a.wait(ctx, call)
+	return a.wait(ctx, call, nil)
 }
 
+// again takes a request into work whose body is in: it has waited once, and goes before those that are new.
+func (a *admission) again(ctx context.Context, call *call) error { return a.wait(ctx, call, a.returns) }
+
 // wait takes a request into work when it is its turn. A channel serves those that wait in the order they came.
-func (a *admission) wait(ctx context.Context, call *call) error {
+func (a *admission) wait(ctx context.Context, call *call, handed <-chan struct{}) error {
+	a.waiting.Add(1)
+	defer a.waiting.Add(-1)
 	select {
 	case a.slots <- struct{}{}:
+		call.inWork = true
+		return nil
+	case <-handed:
 		call.inWork = true
 		return nil
 	case <-ctx.Done():
@@ -85,7 +95,11 @@ func (a *admission) wait(ctx context.Context, call *call) error {
 func (a *admission) leave(call *call) {
 	if call.inWork {
 		call.inWork = false
-		<-a.slots
+		select {
+		case a.returns <- struct{}{}: // its place goes to one whose body is in
+		default:
+			<-a.slots
+		}
 	}
 }
 

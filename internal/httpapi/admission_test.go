@@ -276,3 +276,50 @@ func TestObserver_IsToldOfEachRequestAndReport(t *testing.T) {
 		t.Errorf("told %v, %v", observer.recorded, observer.shed)
 	}
 }
+
+// Whoever has waited once and sent its body since does not wait behind those that are new: the work that was done
+// on it would be lost with its time.
+func TestAdmission_WhoseBodyIsIn_GoesBeforeThoseThatAreNew(t *testing.T) {
+	a, g, _ := gated(t, httpapi.Limits{InWork: 1, Queued: 10}, settled)
+	a.register(documentID)
+	body := reportBody("one")
+	connection, from := a.sendHead(reportPath, a.key, fmt.Sprintf("Content-Length: %d\r\nExpect: 100-continue\r\n", len(body)))
+	if proceed, err := from.ReadString('\n'); err != nil || !strings.Contains(proceed, "100 Continue") {
+		t.Fatalf("got %q (%v)", proceed, err)
+	}
+	_, err := from.ReadString('\n')
+	check(t, err)
+	waitFor(t, "leaving work", func() bool { return a.api.InWork() == 0 })
+	first := a.begin("/v1/documents/one")
+	<-g.entered
+	second := a.begin("/v1/documents/two")
+	waitFor(t, "queueing", func() bool { return a.api.Queued() == 1 })
+	_, err = io.WriteString(connection, body)
+	check(t, err)
+	waitFor(t, "coming back", func() bool { return a.api.Queued() == 2 })
+	g.open <- struct{}{} // lets the first go, and nobody else
+	if got := readAnswer(t, from); got.status != http.StatusCreated {
+		t.Errorf("got %d: %s", got.status, got.body)
+	}
+	close(g.open)
+	<-first
+	<-second
+	waitFor(t, "the end of all work", func() bool { return a.api.InWork() == 0 && a.api.Queued() == 0 })
+}
+
+// Proxies and n8n ask for the connection to be closed: what closes it must not take the answer along.
+func TestRefusal_OfAClientThatClosesItsConnection_Arrives(t *testing.T) {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	body := strings.Repeat(" ", 40_000)
+	for range 20 {
+		connection, from := a.sendHead(reportPath, "nonsense", fmt.Sprintf("Connection: close\r\nContent-Length: %d\r\n", len(body)))
+		_, err := io.WriteString(connection, body)
+		check(t, err)
+		if got := readAnswer(t, from); got.status != http.StatusUnauthorized {
+			t.Fatalf("got %d", got.status)
+		}
+		if _, err := from.ReadByte(); err != io.EOF {
+			t.Fatalf("the connection ends with %v", err)
+		}
+	}
+}

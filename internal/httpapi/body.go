@@ -47,7 +47,7 @@ func (r bodyReader) read(c echo.Context) ([]byte, error) {
 	if deadline, limited := request.Context().Deadline(); limited {
 		setDeadline(c, deadline.Add(time.Since(began)))
 	}
-	return data, r.admission.wait(c.Request().Context(), call)
+	return data, r.admission.again(c.Request().Context(), call)
 }
 
 // receive reads a body that may take timeout to arrive, from now: the server's own limit began with the request,
@@ -65,6 +65,26 @@ func receive(c echo.Context, timeout time.Duration) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// linger reads on for a moment behind an answer that went out before the body was in, where the client itself asked for
+// the connection to be closed, as proxies do: net/http would close it over what was not read, and the reset that
+// causes can take the answer from the client.
+func linger(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		request := c.Request()
+		if request.Close && request.ContentLength != 0 && !callOf(request.Context()).received {
+			connection := http.NewResponseController(c.Response())
+			if connection.Flush() == nil && connection.SetReadDeadline(time.Now().Add(lingering)) == nil {
+				_, _ = io.CopyN(io.Discard, request.Body, 4*maxBodyBytes)
+			}
+		}
+		return err
+	}
+}
+
+// lingering is how long that may take.
+const lingering = time.Second
 
 // isPlainJSON tells whether the headers announce JSON in UTF-8, not encoded any further.
 func isPlainJSON(header http.Header) bool {

@@ -82,6 +82,10 @@ func (o *operation) validate(bodies bodyReader, tracer trace.Tracer) echo.Middle
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			var data []byte
+			if o.body == nil && c.Request().ContentLength != 0 {
+				// Nobody reads it, and while the connection is to be kept net/http waits for it before it answers.
+				c.Response().Header().Set(echo.HeaderConnection, "close")
+			}
 			if o.body != nil {
 				var err error
 				if data, err = bodies.read(c); err != nil {

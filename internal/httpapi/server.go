@@ -3,7 +3,7 @@
 //
 // A request takes one way, and no way back:
 //
-//	request id -> span -> access log -> recover -> time limit -> header limit -> route
+//	linger -> request id -> span -> access log -> recover -> time limit -> header limit -> route
 //	-> admission -> API key -> scope -> media type -> body limit -> strict JSON -> contract
 //	-> generated strict handler -> convert -> delivery.Service -> convert -> typed answer
 //
@@ -59,7 +59,7 @@ type API struct {
 func (a *API) InWork() int { return len(a.admission.slots) }
 
 // Queued returns how many requests wait to be in work.
-func (a *API) Queued() int { return int(a.admission.queued.Load()) }
+func (a *API) Queued() int { return int(a.admission.waiting.Load()) }
 
 // New returns the API that config describes.
 func New(config Config) (*API, error) {
@@ -85,7 +85,7 @@ func New(config Config) (*API, error) {
 	e.Binder = validatedBinder{}
 	e.IPExtractor = clientAddress(config.TrustedProxies)
 	e.HTTPErrorHandler = writeError
-	e.Use(requestID)
+	e.Use(linger, requestID)
 	if tracer != nil {
 		e.Use(traced(tracer, operations))
 	} else {
