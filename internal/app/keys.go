@@ -38,7 +38,7 @@ var forKeys = store.Options{AllowLossy: true}
 // Migrate brings the schema of a database up to what this binary needs. It says on screen what it waits for.
 func Migrate(ctx context.Context, database config.Database, screen io.Writer) error {
 	options := store.Options{Create: true, MigrationWaits: func(reason error) {
-		_, _ = fmt.Fprintln(screen, "waiting for somebody's lock, trying again:", reason)
+		_, _ = fmt.Fprintln(screen, "not done yet:", reason)
 	}}
 	return withStore(database, options, func(db *store.Store) error { return db.Migrate(ctx) })
 }

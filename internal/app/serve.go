@@ -55,7 +55,7 @@ func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) e
 	options := store.Options{
 		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N,
 		MigrationWaits: func(reason error) {
-			s.logger.Warn("the migration waits for somebody's lock and lets requests through meanwhile", slog.String("error", reason.Error()))
+			s.logger.Warn("the migration is not done yet; where it waits for a lock it lets requests through meanwhile", slog.String("error", reason.Error()))
 		},
 	}
 	if traces.On {
@@ -136,7 +136,12 @@ func (s *server) run(ctx context.Context) error {
 	})
 	s.logger.Info("serving", slog.String("address", listener.Addr().String()))
 	if adminListener != nil {
-		work.Go(func() error { return serveOn(adminListener, admin) })
+		work.Go(func() error {
+			if err := serveOn(adminListener, admin); err != nil { // no reason to stop taking reports
+				s.logger.Error("operators are not served any more", slog.String("error", err.Error()))
+			}
+			return nil
+		})
 		s.logger.Info("serving operators", slog.String("address", adminListener.Addr().String()))
 	}
 	work.Go(func() error { return s.prepare(ended, listener.Addr()) })
@@ -229,6 +234,8 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 			return err
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.settings.RequestTimeout.Duration)
+	defer cancel()
 	if err := s.db.Ready(ctx); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,9 +40,12 @@ var errReadOnlyPostgres = errors.New("PostgreSQL takes no writes: it is a standb
 type postgresEngine struct {
 	config *pgx.ConnConfig
 	pool   *sql.DB
+	prober *sql.DB // one more connection, so that a probe does not wait for what reports wait for
 
 	fsyncOff atomic.Bool  // as it was found last, by a new session, a write or a probe
 	staleAt  atomic.Int64 // sessions opened before this instant, in Unix nanoseconds, are not used again
+
+	comparing sync.Mutex // see checkPooler
 }
 
 func newPostgres(url string) (*postgresEngine, error) {
@@ -60,8 +64,8 @@ func newPostgres(url string) (*postgresEngine, error) {
 	return &postgresEngine{config: config}, nil
 }
 
-func (e *postgresEngine) open(options Options) (writer, reader gorm.Dialector, err error) {
-	connector := stdlib.GetConnector(*e.config, stdlib.OptionAfterConnect(orClose(e.prepareSession)), stdlib.OptionResetSession(e.checkSession))
+func (e *postgresEngine) open(options Options) (pools, error) {
+	connector := stdlib.GetConnector(*e.config, stdlib.OptionAfterConnect(orClose(e.prepareSession)), stdlib.OptionShouldPing(noteIdle), stdlib.OptionResetSession(e.checkSession))
 	if options.Traces == nil {
 		e.pool = sql.OpenDB(connector)
 	} else {
@@ -71,8 +75,10 @@ func (e *postgresEngine) open(options Options) (writer, reader gorm.Dialector, e
 	e.pool.SetMaxOpenConns(connections)
 	e.pool.SetMaxIdleConns(connections)
 	e.pool.SetConnMaxIdleTime(5 * time.Minute)
-	dialector := postgres.New(postgres.Config{Conn: e.pool})
-	return dialector, dialector, nil
+	e.prober = sql.OpenDB(connector)
+	e.prober.SetMaxOpenConns(1)
+	all, prober := postgres.New(postgres.Config{Conn: e.pool}), postgres.New(postgres.Config{Conn: e.prober})
+	return pools{writer: all, reader: all, prober: prober}, nil
 }
 
 // sessionSettings hold in every session. A replica that hangs or vanishes in the middle of a transaction must
@@ -89,7 +95,7 @@ const sessionSettings = `
 // defaults are: a commit is acknowledged only when it is on disk, a statement sees what was committed before
 // it, and no plan made while a table was empty scans it for ever.
 func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) error {
-	if err := checkServer(ctx, conn); err != nil {
+	if err := e.checkServer(ctx, conn); err != nil {
 		return err
 	}
 	var fsync, commit string
@@ -120,8 +126,12 @@ func orClose(prepare func(context.Context, *pgx.Conn) error) func(context.Contex
 // errServer says that this PostgreSQL cannot be worked with as it is.
 var errServer = errors.New("this PostgreSQL cannot be used")
 
-// checkServer refuses a server that is too old, and a database that cannot hold every text.
-func checkServer(ctx context.Context, conn *pgx.Conn) error {
+// checkServer refuses a server that is too old, a database that cannot hold every text, and a pooler that does
+// not keep a session for us.
+func (e *postgresEngine) checkServer(ctx context.Context, conn *pgx.Conn) error {
+	if err := e.checkPooler(ctx, conn); err != nil {
+		return err
+	}
 	var version int
 	var encoding string
 	row := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding')")
@@ -144,18 +154,31 @@ func judgeServer(version int, encoding string) error {
 // openedAt is where a session keeps when it was opened.
 const openedAt = "numora.opened_at"
 
-// checkSession drops a session that was opened when the server was read-only, such as a standby before or a
-// primary after a failover: what it was told then would last as long as the session.
-func (e *postgresEngine) checkSession(_ context.Context, conn *pgx.Conn) error {
-	if opened, _ := conn.PgConn().CustomData()[openedAt].(int64); opened < e.staleAt.Load() {
+// idle is where a session keeps whether it was left alone for a while before it is used again.
+const idle = "numora.idle"
+
+func noteIdle(_ context.Context, p stdlib.ShouldPingParams) bool {
+	p.Conn.PgConn().CustomData()[idle] = p.IdleDuration > time.Second
+	return false // checkSession asks
+}
+
+// checkSession drops a session that was opened before others were found to be read-only or gone, as before a
+// failover; and one that was idle and does not answer, in a part of the time that the request has.
+func (e *postgresEngine) checkSession(ctx context.Context, conn *pgx.Conn) error {
+	data := conn.PgConn().CustomData()
+	if opened, _ := data[openedAt].(int64); opened < e.staleAt.Load() {
 		return driver.ErrBadConn
+	}
+	if was, _ := data[idle].(bool); was {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if err := conn.PgConn().Ping(ctx); err != nil {
+			e.staleAt.Store(time.Now().UnixNano())
+			return driver.ErrBadConn
+		}
 	}
 	return nil
 }
-
-// errPooler says that a session is not the one that was prepared.
-var errPooler = fmt.Errorf("%w: a connection pooler in front of it deals out sessions by the transaction, and settings, "+
-	"prepared statements and locks get lost between them; set it to pool_mode=session, or name PostgreSQL itself", errServer)
 
 // now looks at durability too, since it asks anyway: fsync can be switched by a reload, under open sessions, and a
 // session that does not commit as ours do is not ours.
@@ -168,6 +191,7 @@ func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	}
 	e.fsyncOff.Store(fsync != "on")
 	if commit != "on" && commit != "remote_apply" {
+		e.staleAt.Store(time.Now().UnixNano())
 		return now, errPooler
 	}
 	return now, nil
@@ -202,7 +226,10 @@ func (e *postgresEngine) migrate(ctx context.Context, waits func(reason error)) 
 		return err
 	}
 	// A connection of its own: the session lock must not be shared with a pool's other users.
-	pool := stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(orClose(prepareMigration)))
+	pool := stdlib.OpenDB(*e.config, stdlib.OptionAfterConnect(orClose(e.prepareMigration)))
+	if waits != nil {
+		defer time.AfterFunc(longMigration, func() { waits(errLongMigration) }).Stop()
+	}
 	for {
 		err := migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
 		if !e.rolledBack(err) || ctx.Err() != nil {
@@ -218,6 +245,11 @@ func (e *postgresEngine) migrate(ctx context.Context, waits func(reason error)) 
 	}
 }
 
+// longMigration is after how long whoever waits for a migration is told that it takes long.
+const longMigration = 5 * time.Second
+
+var errLongMigration = errors.New("it takes long, or another server is migrating")
+
 // migrationPause is how long requests have the tables to themselves between two tries of a migration.
 const migrationPause = 3 * time.Second
 
@@ -225,8 +257,8 @@ const migrationPause = 3 * time.Second
 // everybody else waits behind it. It gives up soon enough for them to be answered in time, lets them through,
 // and tries again. It waits for longer than deadlock_timeout, a second unless set otherwise: only then does
 // PostgreSQL end an autovacuum that stands in the way.
-func prepareMigration(ctx context.Context, conn *pgx.Conn) error {
-	if err := checkServer(ctx, conn); err != nil {
+func (e *postgresEngine) prepareMigration(ctx context.Context, conn *pgx.Conn) error {
+	if err := e.checkServer(ctx, conn); err != nil {
 		return err
 	}
 	_, err := conn.Exec(ctx, "SET lock_timeout = '1500ms'")
@@ -246,20 +278,24 @@ func (e *postgresEngine) rolledBack(err error) bool {
 }
 
 // transient goes by SQLSTATE, never by text: connections (08), rolled back (40), resources (53), locks not
-// had in time (55P03), an operator's or time-out's doing (57), the system's own trouble (58), a primary
-// that became a standby (25006), whose sessions it has dropped, prepared statements that are not there or are
-// already (26000, 42P05), which a pooler got mixed up that deals out sessions by the transaction.
+// had in time (55P03), an operator's or time-out's doing (57), rights that were taken (42501), the system's
+// own trouble (58), a primary that became a standby (25006), prepared statements that a pooler mixed up (26000,
+// 42P05). Where the sessions that are open are of no use any more, it drops them.
 func (e *postgresEngine) transient(err error) bool {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
 		return true // whatever the reason, nothing can have happened
 	}
+	if pgconn.Timeout(err) && !pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) {
+		e.staleAt.Store(time.Now().UnixNano()) // the server is gone, and so are the sessions that were on it
+		return true
+	}
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) {
 		switch failure.Code {
-		case "55P03", "26000", "42P05":
+		case "55P03", "42501":
 			return true
-		case "25006":
+		case "25006", "26000", "42P05", "57P01":
 			e.staleAt.Store(time.Now().UnixNano())
 			return true
 		}
@@ -284,8 +320,8 @@ func (e *postgresEngine) close() error {
 	if e.pool == nil {
 		return nil
 	}
-	if err := e.pool.Close(); err != nil {
-		return fmt.Errorf("close the PostgreSQL pool: %w", err)
+	if err := errors.Join(e.pool.Close(), e.prober.Close()); err != nil {
+		return fmt.Errorf("close the PostgreSQL pools: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -152,26 +153,61 @@ func TestPostgresPooler_BySession_Serves(t *testing.T) {
 	}
 }
 
-// Behind a pooler that deals out sessions by the transaction, the settings of one do not hold in the next, where a
-// default of synchronous_commit=off does: a report that was acknowledged there might be lost.
-func TestPostgresPooler_ByTransaction_NothingIsAcknowledgedThatMayBeLost(t *testing.T) {
+// checkPooled checks that err says: not executed, because of the pooler.
+func checkPooled(t *testing.T, err error) {
+	t.Helper()
+	checkNotExecuted(t, err)
+	if err != nil && !strings.Contains(err.Error(), "pool_mode=session") {
+		t.Errorf("%v does not say what to set", err)
+	}
+}
+
+// A report that is acknowledged through it might be lost: the settings of one session do not hold in the next,
+// where a default of synchronous_commit=off does.
+func TestPostgresPooler_ByTransaction_IsNotReadyAndRefusesWrites(t *testing.T) {
+	databaseURL := storetest.Postgres(t)
+	register(t, migrated(t, databaseURL))
+	set(t, databaseURL, "synchronous_commit", "off")
+	_, location := newPooler(t, databaseURL, true)
+	s := opened(t, location, Options{})
+	checkPooled(t, s.Migrate(t.Context()))
+	checkPooled(t, s.Ready(t.Context()))
+	checkPooled(t, recordOne(t, s, 1))
+	if err := recordOne(t, opened(t, databaseURL, Options{}), 1); err != nil {
+		t.Errorf("afterwards, without it: %v", err)
+	}
+}
+
+// A pooler may be set to the other way while a server works through it, and back. As long as it lends out none but
+// sessions that are prepared, all is well; with the first that is not, nothing is executed any more.
+func TestPostgresPooler_SetToTransactions_IsNoticed(t *testing.T) {
 	for name, options := range map[string][]string{
-		"APreparedStatementIsMissing": nil,
-		"TheCommitWouldNotWait":       {"default_query_exec_mode", "exec"}, // prepares none
+		"ByAPreparedStatement": nil,
+		"ByADurabilitySetting": {"default_query_exec_mode", "exec"}, // prepares none
 	} {
 		t.Run(name, func(t *testing.T) {
 			databaseURL := storetest.Postgres(t)
 			register(t, migrated(t, databaseURL))
 			set(t, databaseURL, "synchronous_commit", "off")
-			p, location := newPooler(t, databaseURL, true, options...)
-			s := opened(t, location, Options{Connections: 1})
-			if err := recordOne(t, s, 1); err != nil { // in the session that was prepared
+			p, location := newPooler(t, databaseURL, false, options...)
+			s := opened(t, location, Options{Connections: 2})
+			if err := recordOne(t, s, 1); err != nil {
+				t.Fatal(err)
+			}
+			p.byTransaction.Store(true)
+			if err := recordOne(t, s, 2); err != nil {
 				t.Fatal(err)
 			}
 			p.endIdle()
-			checkNotExecuted(t, recordOne(t, s, 2))
-			if err := recordOne(t, opened(t, databaseURL, Options{}), 2); err != nil {
-				t.Errorf("afterwards, without it: %v", err)
+			checkNotExecuted(t, recordOne(t, s, 3))
+			checkPooled(t, s.Ready(t.Context()))
+			checkPooled(t, recordOne(t, s, 3))
+			p.byTransaction.Store(false)
+			if err := s.Ready(t.Context()); err != nil {
+				t.Errorf("not ready again: %v", err)
+			}
+			if err := recordOne(t, s, 3); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
 	"database/sql"
+	neturl "net/url"
 	"os"
 	"path"
 	"testing"
+	"time"
 
 	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/store/storetest"
@@ -93,4 +96,32 @@ func TestPostgres_Sessions_OwnTheirDurability(t *testing.T) {
 			t.Errorf("%s: synchronous_commit comes from %q (%v), want the session", name, source, err)
 		}
 	})
+}
+
+// A probe that waited for the connections that reports wait for would take every replica out of service for one
+// lock.
+func TestPostgres_Ready_DoesNotWaitForReports(t *testing.T) {
+	s := opened(t, storetest.Postgres(t), Options{Connections: 1})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	held := s.writer.WithContext(t.Context()).Begin() // all of the pool
+	defer held.Rollback()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Ready(ctx); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+}
+
+// Rights that were taken away will be given back: no worker made a mistake, nor did we.
+func TestPostgres_RightsTaken_IsUnavailable(t *testing.T) {
+	url := storetest.Postgres(t)
+	register(t, migrated(t, url))
+	administer(t, url, "CREATE ROLE "+path.Base(parse(t, url).Path)+" LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+path.Base(parse(t, url).Path))
+	weak := parse(t, url)
+	weak.User = neturl.User(path.Base(weak.Path))
+	_, err := opened(t, weak.String(), Options{}).Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, nil)
+	checkNotExecuted(t, err)
+	administer(t, url, "DROP OWNED BY "+path.Base(weak.Path), "DROP ROLE "+path.Base(weak.Path))
 }

@@ -26,9 +26,12 @@ import (
 // sqliteReaders is how many reads may run beside the one writer.
 const sqliteReaders = 8
 
+var errFileGone = errors.New("the SQLite file was removed or replaced under the running server; restart it")
+
 // sqliteEngine is an embedded database in one file: one connection writes, a pool reads.
 type sqliteEngine struct {
 	path  string
+	file  os.FileInfo  // what path named when it was opened
 	pools []*sql.DB    // the writer first
 	alone *flock.Flock // held while a server works on the file; nil for commands
 }
@@ -71,31 +74,32 @@ func (e *sqliteEngine) pool(traces trace.TracerProvider, connections int, extra 
 	return pool, nil
 }
 
-func (e *sqliteEngine) open(options Options) (writer, reader gorm.Dialector, err error) {
+func (e *sqliteEngine) open(options Options) (opened pools, err error) {
 	if err := e.find(options.Create); err != nil {
-		return nil, nil, err
+		return pools{}, err
 	}
 	if options.Alone {
 		e.alone = flock.New(e.path + ".serving")
 		if got, err := e.alone.TryLock(); err != nil || !got {
-			return nil, nil, errors.Join(fmt.Errorf("another server works on %s; several servers need PostgreSQL", e.path), err)
+			return pools{}, errors.Join(fmt.Errorf("another server works on %s; several servers need PostgreSQL", e.path), err)
 		}
 	}
 	if err := e.makeWAL(); err != nil {
-		return nil, nil, err
+		return pools{}, err
 	}
 	for _, p := range []struct {
 		dialector   *gorm.Dialector
 		connections int
 		pragmas     []string
-	}{{&writer, 1, nil}, {&reader, sqliteReaders, []string{"query_only(ON)"}}} {
+	}{{&opened.writer, 1, nil}, {&opened.reader, sqliteReaders, []string{"query_only(ON)"}}} {
 		pool, err := e.pool(options.Traces, p.connections, p.pragmas...)
 		if err != nil {
-			return nil, nil, err
+			return pools{}, err
 		}
 		*p.dialector = sqlite.New(sqlite.Config{DriverName: "sqlite", Conn: pool})
 	}
-	return writer, reader, nil
+	opened.prober = opened.reader
+	return opened, nil
 }
 
 // find makes sure that the file is there, or makes it for the owner alone: it holds the hashes of the API keys.
@@ -108,7 +112,8 @@ func (e *sqliteEngine) find(create bool) error {
 	if err != nil {
 		return err
 	}
-	return file.Close()
+	e.file, err = file.Stat()
+	return errors.Join(err, file.Close())
 }
 
 // makeWAL opens the file for the first time, which turns its journal into a write-ahead log. SQLite does not
@@ -130,9 +135,16 @@ func (e *sqliteEngine) now(*gorm.DB) (instant, error) {
 	return instant{delivery.NewInstant(time.Now())}, nil
 }
 
-// Durability is settled by the pragmas of dsn.
-func (e *sqliteEngine) checkWritable(context.Context, *gorm.DB) error { return nil }
-func (e *sqliteEngine) lossy() error                                  { return nil }
+func (e *sqliteEngine) checkWritable(context.Context, *gorm.DB) error { return e.lossy() }
+
+// lossy looks whether the file is still in its place: SQLite would go on writing into one that was removed or
+// replaced, and nobody would find what it acknowledged. The rest of durability is settled by the pragmas of dsn.
+func (e *sqliteEngine) lossy() error {
+	if now, err := os.Stat(e.path); err != nil || !os.SameFile(now, e.file) {
+		return errFileGone
+	}
+	return nil
+}
 
 // migrate holds a lock file meanwhile: goose itself takes no lock on SQLite.
 func (e *sqliteEngine) migrate(ctx context.Context, _ func(reason error)) error {

@@ -15,6 +15,7 @@ import (
 	modernc "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/store/storetest"
 )
 
@@ -275,5 +276,28 @@ func TestSQLite_AbsolutePath_MayFollowThreeSlashes(t *testing.T) {
 	}
 	if _, err := Open("sqlite://data/numora.db", Options{Create: true}); err == nil || !strings.Contains(err.Error(), "must name a file") {
 		t.Errorf("two slashes: got %v, want that the URL is wrong", err)
+	}
+}
+
+// SQLite goes on writing into a file that is not there any more, where nobody would find what was acknowledged.
+func TestSQLite_FileRemovedOrReplaced_NothingIsAcknowledged(t *testing.T) {
+	for name, meddle := range map[string]func(path string) error{
+		"Removed": os.Remove,
+		"Replaced": func(path string) error {
+			return errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := storetest.SQLite(t)
+			s := migrated(t, url)
+			register(t, s)
+			path := strings.TrimPrefix(url, "sqlite:")
+			if err := meddle(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, nil)
+			checkNotExecuted(t, err)
+			checkNotExecuted(t, s.Ready(t.Context()))
+		})
 	}
 }

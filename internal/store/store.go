@@ -50,14 +50,18 @@ type Store struct {
 	options Options
 	writer  *gorm.DB
 	reader  *gorm.DB
+	prober  *gorm.DB
 
 	schemaServes atomic.Bool // see requireSchema
 }
 
+// pools are the connections that an engine opens: for writes, for reads, and for asking whether it can be worked
+// with. They may be the same.
+type pools struct{ writer, reader, prober gorm.Dialector }
+
 // engine is what differs between the databases.
 type engine interface {
-	// open returns a pool for writes and one for reads, which may be the same.
-	open(options Options) (writer, reader gorm.Dialector, err error)
+	open(options Options) (pools, error)
 	// now reads the time source of this database, within tx.
 	now(tx *gorm.DB) (instant, error)
 	// checkWritable asks whether a commit is possible, and whether it survives a crash of the machine: of the
@@ -105,18 +109,14 @@ func Open(url string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the database URL is wrong: %w", err)
 	}
-	writer, reader, err := engine.open(options)
+	opened, err := engine.open(options)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
 	}
 	s := &Store{engine: engine, options: options}
-	if s.writer, err = gorm.Open(writer, gormConfig()); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
-	}
-	s.reader = s.writer
-	if reader != writer {
-		if s.reader, err = gorm.Open(reader, gormConfig()); err != nil {
-			return nil, errors.Join(fmt.Errorf("open the database for reading: %w", err), engine.close())
+	for pool, dialector := range map[**gorm.DB]gorm.Dialector{&s.writer: opened.writer, &s.reader: opened.reader, &s.prober: opened.prober} {
+		if *pool, err = gorm.Open(dialector, gormConfig()); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
 		}
 	}
 	return s, nil
@@ -235,7 +235,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return delivery.Unavailable(err)
 	}
-	if err := s.engine.checkWritable(ctx, s.reader.WithContext(ctx)); err != nil {
+	if err := s.engine.checkWritable(ctx, s.prober.WithContext(ctx)); err != nil {
 		return delivery.Unavailable(err)
 	}
 	return s.requireDurable()
