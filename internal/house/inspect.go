@@ -94,7 +94,7 @@ func inspectLength(inspected goPackage, report func(string, ...any)) int {
 		}
 		total += file.lines
 	}
-	if isBelow(inspected.path, conformanceSuite) {
+	if isBelowAny(inspected.path, testRooms) {
 		return 0
 	}
 	return total
