@@ -42,5 +42,5 @@ verify: ## Generate again and fail on any difference
 	$(MAKE) --no-print-directory generate && \
 	diff -r "$$before/gen" gen || { echo "gen/ is not what openapi/ generates; it is now, look at it and commit it"; exit 1; }
 
-bench: ## Measure latency, start, memory and growth, and print them beside their bounds
+bench: ## Measure latency, start, memory, growth and overload, and print them beside their bounds
 	$(WITH_POSTGRES) go run ./internal/bench

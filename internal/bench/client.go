@@ -19,8 +19,8 @@ type client struct {
 	http        *http.Client
 }
 
-func newClient(s *server, key string) client {
-	return client{origin: s.origin, key: key, http: &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}}
+func newClient(origin, key string) client {
+	return client{origin: origin, key: key, http: &http.Client{Transport: &http.Transport{}, Timeout: 30 * time.Second}}
 }
 
 // close gives the connection back, so that the server has none to wait for.

@@ -39,16 +39,23 @@ func measurePostgresHistory(ctx context.Context, built program, s settings) (row
 	}
 	var databaseURLs [2]string
 	for i := range databaseURLs {
-		name := "bench_" + strings.ToLower(rand.Text())
-		if err = administer(ctx, serverURL, "CREATE DATABASE "+name); err != nil {
+		var drop func() error
+		if databaseURLs[i], drop, err = makeDatabase(ctx, serverURL); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, administer(ctx, serverURL, "DROP DATABASE "+name+" WITH (FORCE)")) }()
-		if databaseURLs[i], err = withDatabase(serverURL, name); err != nil {
-			return nil, err
-		}
+		defer func() { err = errors.Join(err, drop()) }()
 	}
 	return measureHistory(ctx, built, s, postgresEngine, databaseURLs[0], databaseURLs[1])
+}
+
+// makeDatabase makes a database on a PostgreSQL, to be dropped when it is not needed any more.
+func makeDatabase(ctx context.Context, serverURL string) (databaseURL string, drop func() error, err error) {
+	name := "bench_" + strings.ToLower(rand.Text())
+	if databaseURL, err = withDatabase(serverURL, name); err != nil {
+		return "", nil, err
+	}
+	drop = func() error { return administer(ctx, serverURL, "DROP DATABASE "+name+" WITH (FORCE)") }
+	return databaseURL, drop, administer(ctx, serverURL, "CREATE DATABASE "+name)
 }
 
 // administer runs one statement on a PostgreSQL, to its end even when everything else is given up: a
@@ -92,7 +99,7 @@ func measureHistory(ctx context.Context, built program, s settings, e engine, sm
 			return nil, startErr
 		}
 		defer func() { err = errors.Join(err, running.stop()) }()
-		c := newClient(running, h.key)
+		c := newClient(running.origin, h.key)
 		defer c.close()
 		if err := c.checkHistory(ctx, documentRead); err != nil {
 			return nil, err

@@ -59,7 +59,7 @@ func measureFirstRun(ctx context.Context, built program, databaseURL, key string
 
 // measureRecording takes turns between reports and fsyncs of a file in the directory, which is the database's.
 func measureRecording(ctx context.Context, running *server, key, directory string, reports int) (rows []row, err error) {
-	c := newClient(running, key)
+	c := newClient(running.origin, key)
 	defer c.close()
 	for i := range documentCount {
 		if err := c.registerDocument(ctx, fmt.Sprintf("doc-%d", i)); err != nil {

@@ -93,7 +93,8 @@ func (p program) start(ctx context.Context, databaseURL string) (*server, error)
 
 	running, askToEnd := context.WithCancel(ctx)
 	command := p.command(running, databaseURL, "serve")
-	command.Env = append(command.Env, "NUMORA_LISTEN="+address)
+	// Any free port for operators: the default one may be another server's.
+	command.Env = append(command.Env, "NUMORA_LISTEN="+address, "NUMORA_ADMIN_LISTEN=127.0.0.1:0")
 	command.Stdout, command.Stderr = log, log
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = stopLimit

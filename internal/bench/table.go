@@ -39,3 +39,5 @@ func milliseconds(d time.Duration) string {
 }
 
 func mebibytes(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
+
+func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -36,9 +37,13 @@ func inTurn(ctx context.Context, rounds int, actions ...action) ([]times, error)
 type times []time.Duration
 
 // percentile returns the time that a share of the times (0 < share <= 1) do not exceed.
-func (t times) percentile(share float64) time.Duration {
-	sorted := slices.Sorted(slices.Values(t))
+func (t times) percentile(share float64) time.Duration { return percentile(t, share) }
+
+func (t times) median() time.Duration { return t.percentile(0.5) }
+
+func percentile[T cmp.Ordered](values []T, share float64) T {
+	sorted := slices.Sorted(slices.Values(values))
 	return sorted[int(math.Ceil(share*float64(len(sorted))))-1]
 }
 
-func (t times) median() time.Duration { return t.percentile(0.5) }
+func median(values []float64) float64 { return percentile(values, 0.5) }
