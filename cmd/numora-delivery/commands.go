@@ -21,8 +21,8 @@ type commands struct {
 
 type serve struct{ config.Serve }
 
-func (c *serve) Run(ctx context.Context) error {
-	return app.Serve(ctx, c.Serve, os.Stdout, os.Stderr)
+func (c *serve) Run(ctx context.Context, strange strangeFlags) error {
+	return app.Serve(ctx, c.Serve, strange, os.Stdout, os.Stderr)
 }
 
 type migrate struct{ config.Database }

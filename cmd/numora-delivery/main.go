@@ -17,11 +17,17 @@ func main() { os.Exit(run()) }
 func run() int {
 	parser := kong.Must(&commands{}, kong.Name("numora-delivery"),
 		kong.Description("Takes delivery reports, keeps them as audit history, and answers what was delivered."))
-	command, err := parser.Parse(os.Args[1:])
+	arguments, strange := sortOut(os.Args[1:], parser.Model.Node)
+	command, err := parser.Parse(arguments)
 	if err != nil {
-		complain(err)
+		complain(&config.Error{Problems: append(strange, err.Error())})
 		return 2
 	}
+	if len(strange) > 0 && command.Command() != "serve" { // which tells them with its other problems
+		complain(&config.Error{Problems: strange})
+		return 2
+	}
+	command.Bind(strange)
 	command.BindTo(untilSignalled(), (*context.Context)(nil))
 	if err := command.Run(); err != nil {
 		complain(err)

@@ -39,10 +39,10 @@ const flushTimeout = time.Second
 const retryDelay = time.Second
 
 // Serve runs the server until ctx ends, then finishes the requests in work. It writes its log to logs and
-// words for people to screen. Bad settings are a *config.Error.
-func Serve(ctx context.Context, settings config.Serve, screen, logs io.Writer) error {
-	traces, problems := tracing.FromEnvironment()
-	databaseURL, err := settings.Check(store.CheckURL, problems...)
+// words for people to screen. Bad settings are a *config.Error, which also holds the problems that are known already.
+func Serve(ctx context.Context, settings config.Serve, problems []string, screen, logs io.Writer) error {
+	traces, found := tracing.FromEnvironment()
+	databaseURL, err := settings.Check(store.CheckURL, append(problems, found...)...)
 	if err != nil {
 		return err
 	}

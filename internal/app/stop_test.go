@@ -42,7 +42,7 @@ func serveHere(t *testing.T, settings config.Serve) *running {
 	r := &running{stop: stop, ended: make(chan error, 1)}
 	logs, written := io.Pipe()
 	go func() {
-		err := Serve(ctx, settings, io.Discard, written)
+		err := Serve(ctx, settings, nil, io.Discard, written)
 		_ = written.Close()
 		r.ended <- err
 	}()
