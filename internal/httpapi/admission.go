@@ -27,8 +27,8 @@ const (
 var errShed = errors.New("too many requests at once")
 
 // admission lets a bounded number of requests into work, in the order in which they came. A request leaves work
-// while its body arrives: how long that takes is the client's doing, and must not keep others out. What was
-// admitted once is not refused afterwards because the queue is full, only when its time is over: so whoever is
+// while its body arrives: how long that takes is the client's doing, and must not keep others out. It comes back
+// before those that are new, which would else use up the time of what was begun. What was admitted once is not refused afterwards because the queue is full, only when its time is over: so whoever is
 // refused for the queue is refused before the body is read.
 type admission struct {
 	slots    chan struct{} // one for each request in work
@@ -91,12 +91,13 @@ func (a *admission) wait(ctx context.Context, call *call, handed <-chan struct{}
 	}
 }
 
-// leave takes a request out of work, if it is in it.
+// leave takes a request out of work, if it is in it. Its place goes to one that comes back; one that is only just
+// coming may miss it, and gets the next.
 func (a *admission) leave(call *call) {
 	if call.inWork {
 		call.inWork = false
 		select {
-		case a.returns <- struct{}{}: // its place goes to one whose body is in
+		case a.returns <- struct{}{}:
 		default:
 			<-a.slots
 		}
