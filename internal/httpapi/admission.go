@@ -28,8 +28,9 @@ var errShed = errors.New("too many requests at once")
 
 // admission lets a bounded number of requests into work, in the order in which they came. A request leaves work
 // while its body arrives: how long that takes is the client's doing, and must not keep others out. It comes back
-// before those that are new, which would else use up the time of what was begun. What was admitted once is not refused afterwards because the queue is full, only when its time is over: so whoever is
-// refused for the queue is refused before the body is read.
+// before those that are new, which would else use up the time of what was begun. What was admitted once is not
+// refused afterwards because the queue is full, only when its time is over: so whoever is refused for the queue is
+// refused before the body is read.
 type admission struct {
 	slots    chan struct{} // one for each request in work
 	returns  chan struct{} // hands a place in work to a request whose body is in, before those that are new

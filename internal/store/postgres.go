@@ -162,6 +162,9 @@ func noteIdle(_ context.Context, p stdlib.ShouldPingParams) bool {
 	return false // checkSession asks
 }
 
+// dropSessions keeps the sessions that are open now from being used again.
+func (e *postgresEngine) dropSessions() { e.staleAt.Store(time.Now().UnixNano()) }
+
 // checkSession drops a session that was opened before others were found to be read-only or gone, as before a
 // failover; and one that was idle and does not answer, in a part of the time that the request has.
 func (e *postgresEngine) checkSession(ctx context.Context, conn *pgx.Conn) error {
@@ -173,7 +176,7 @@ func (e *postgresEngine) checkSession(ctx context.Context, conn *pgx.Conn) error
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		if err := conn.PgConn().Ping(ctx); err != nil {
-			e.staleAt.Store(time.Now().UnixNano())
+			e.dropSessions()
 			return driver.ErrBadConn
 		}
 	}
@@ -191,7 +194,7 @@ func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	}
 	e.fsyncOff.Store(fsync != "on")
 	if commit != "on" && commit != "remote_apply" {
-		e.staleAt.Store(time.Now().UnixNano())
+		e.dropSessions()
 		return now, errPooler
 	}
 	return now, nil
@@ -205,7 +208,7 @@ func (e *postgresEngine) checkWritable(ctx context.Context, db *gorm.DB) error {
 	}
 	e.fsyncOff.Store(fsync != "on")
 	if readOnly == "on" {
-		e.staleAt.Store(time.Now().UnixNano())
+		e.dropSessions()
 		return errReadOnlyPostgres
 	}
 	return nil
@@ -287,7 +290,7 @@ func (e *postgresEngine) transient(err error) bool {
 		return true // whatever the reason, nothing can have happened
 	}
 	if pgconn.Timeout(err) && !pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) {
-		e.staleAt.Store(time.Now().UnixNano()) // the server is gone, and so are the sessions that were on it
+		e.dropSessions() // the server is gone, and so are the sessions that were on it
 		return true
 	}
 	var failure *pgconn.PgError
@@ -296,7 +299,7 @@ func (e *postgresEngine) transient(err error) bool {
 		case "55P03", "42501":
 			return true
 		case "25006", "26000", "42P05", "57P01":
-			e.staleAt.Store(time.Now().UnixNano())
+			e.dropSessions()
 			return true
 		}
 		for _, class := range []string{"08", "40", "53", "57", "58"} {
@@ -310,7 +313,7 @@ func (e *postgresEngine) transient(err error) bool {
 	return errors.Is(err, errReadOnlyPostgres) || errors.Is(err, errServer) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, io.EOF) ||
 		errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
