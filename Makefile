@@ -7,7 +7,7 @@ OAPI_CODEGEN = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 STATICCHECK  = go run honnef.co/go/tools/cmd/staticcheck
 WITH_POSTGRES = go run ./internal/testpg --
 
-.PHONY: help run build test test-race lint generate verify bench
+.PHONY: help run build test test-race test-contract test-browser lint generate verify bench tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,12 @@ test: ## Run all tests, on SQLite and on a PostgreSQL that it brings
 
 test-race: ## The same tests with the race detector (needs a C compiler)
 	$(WITH_POSTGRES) env CGO_ENABLED=1 go test -race -count=1 ./...
+
+test-contract: tools ## Hold contract and server against each other: linter, fuzzer, validating proxy (needs Node and Python)
+	.tools/node/node_modules/.bin/spectral lint --ruleset openapi/checks/spectral.yaml --fail-severity=hint openapi/delivery.yaml
+
+test-browser: ## Use the documentation as a person would (needs Chromium)
+	go test -count=1 -tags browser -run Browser ./internal/app
 
 lint: ## Check format, vet, staticcheck, modules, and the directions of imports
 	@unformatted=$$(gofmt -l cmd internal openapi tools.go); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
@@ -44,3 +50,16 @@ verify: ## Generate again and fail on any difference
 
 bench: ## Measure latency, start, memory, growth and overload, and print them beside their bounds
 	$(WITH_POSTGRES) go run ./internal/bench
+
+# Tools in other languages, for "make test-contract" alone, by their lock files.
+tools: .tools/node/installed .tools/python/installed
+
+.tools/node/installed: openapi/checks/package.json openapi/checks/package-lock.json
+	rm -rf .tools/node && mkdir -p .tools/node && cp $^ .tools/node
+	npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund
+	touch $@
+
+.tools/python/installed: openapi/checks/requirements.txt
+	rm -rf .tools/python && python3 -m venv .tools/python
+	.tools/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r openapi/checks/requirements.txt
+	touch $@
