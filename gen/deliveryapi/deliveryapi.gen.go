@@ -1220,7 +1220,7 @@ type UnauthorizedJSONResponse struct {
 }
 
 type UnavailableResponseHeaders struct {
-	RetryAfter *int
+	RetryAfter *int32
 	XRequestID *string
 }
 type UnavailableJSONResponse struct {

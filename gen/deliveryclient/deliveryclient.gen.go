@@ -1648,7 +1648,7 @@ type GetDeliveryAttemptResponse500Headers struct {
 
 // GetDeliveryAttemptResponse503Headers the declared response headers of an HTTP 503 response for GetDeliveryAttempt
 type GetDeliveryAttemptResponse503Headers struct {
-	RetryAfter *int
+	RetryAfter *int32
 	XRequestID *string
 }
 
@@ -1796,7 +1796,7 @@ type GetDocumentResponse500Headers struct {
 
 // GetDocumentResponse503Headers the declared response headers of an HTTP 503 response for GetDocument
 type GetDocumentResponse503Headers struct {
-	RetryAfter *int
+	RetryAfter *int32
 	XRequestID *string
 }
 
@@ -1959,7 +1959,7 @@ type PutDocumentResponse500Headers struct {
 
 // PutDocumentResponse503Headers the declared response headers of an HTTP 503 response for PutDocument
 type PutDocumentResponse503Headers struct {
-	RetryAfter *int
+	RetryAfter *int32
 	XRequestID *string
 }
 
@@ -2134,7 +2134,7 @@ type ListDocumentDeliveryResponse500Headers struct {
 
 // ListDocumentDeliveryResponse503Headers the declared response headers of an HTTP 503 response for ListDocumentDelivery
 type ListDocumentDeliveryResponse503Headers struct {
-	RetryAfter *int
+	RetryAfter *int32
 	XRequestID *string
 }
 
@@ -2309,7 +2309,7 @@ type RecordDeliveryResponse500Headers struct {
 
 // RecordDeliveryResponse503Headers the declared response headers of an HTTP 503 response for RecordDelivery
 type RecordDeliveryResponse503Headers struct {
-	RetryAfter *int
+	RetryAfter *int32
 	XRequestID *string
 }
 
@@ -2779,8 +2779,8 @@ func ParseGetDeliveryAttemptResponse(rsp *http.Response) (*GetDeliveryAttemptRes
 	case rsp.StatusCode == 503:
 		var headers GetDeliveryAttemptResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = &value
@@ -2951,8 +2951,8 @@ func ParseGetDocumentResponse(rsp *http.Response) (*GetDocumentResponse, error) 
 	case rsp.StatusCode == 503:
 		var headers GetDocumentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = &value
@@ -3174,8 +3174,8 @@ func ParsePutDocumentResponse(rsp *http.Response) (*PutDocumentResponse, error) 
 	case rsp.StatusCode == 503:
 		var headers PutDocumentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = &value
@@ -3346,8 +3346,8 @@ func ParseListDocumentDeliveryResponse(rsp *http.Response) (*ListDocumentDeliver
 	case rsp.StatusCode == 503:
 		var headers ListDocumentDeliveryResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = &value
@@ -3617,8 +3617,8 @@ func ParseRecordDeliveryResponse(rsp *http.Response) (*RecordDeliveryResponse, e
 	case rsp.StatusCode == 503:
 		var headers RecordDeliveryResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
 			headers.RetryAfter = &value
