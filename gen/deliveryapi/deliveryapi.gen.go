@@ -630,20 +630,44 @@ type Conflict = ErrorBody
 // DocumentNotFound defines model for DocumentNotFound.
 type DocumentNotFound = ErrorBody
 
-// Forbidden defines model for Forbidden.
-type Forbidden = ErrorBody
-
 // HeaderTooLarge defines model for HeaderTooLarge.
 type HeaderTooLarge = ErrorBody
 
 // InternalError defines model for InternalError.
 type InternalError = ErrorBody
 
-// InvalidPayload defines model for InvalidPayload.
-type InvalidPayload = ErrorBody
+// InvalidAsset defines model for InvalidAsset.
+type InvalidAsset = ErrorBody
+
+// InvalidAttemptID defines model for InvalidAttemptId.
+type InvalidAttemptID = ErrorBody
+
+// InvalidDocumentID defines model for InvalidDocumentId.
+type InvalidDocumentID = ErrorBody
+
+// InvalidListQuery defines model for InvalidListQuery.
+type InvalidListQuery = ErrorBody
+
+// InvalidRegistration defines model for InvalidRegistration.
+type InvalidRegistration = ErrorBody
+
+// InvalidReport defines model for InvalidReport.
+type InvalidReport = ErrorBody
 
 // InvalidValue defines model for InvalidValue.
 type InvalidValue = ErrorBody
+
+// NeedsDeliveryRead defines model for NeedsDeliveryRead.
+type NeedsDeliveryRead = ErrorBody
+
+// NeedsDeliveryWrite defines model for NeedsDeliveryWrite.
+type NeedsDeliveryWrite = ErrorBody
+
+// NeedsDocumentsRead defines model for NeedsDocumentsRead.
+type NeedsDocumentsRead = ErrorBody
+
+// NeedsDocumentsWrite defines model for NeedsDocumentsWrite.
+type NeedsDocumentsWrite = ErrorBody
 
 // NotFound defines model for NotFound.
 type NotFound = ErrorBody
@@ -656,6 +680,9 @@ type Unauthorized = ErrorBody
 
 // Unavailable defines model for Unavailable.
 type Unavailable = ErrorBody
+
+// UnknownProvider defines model for UnknownProvider.
+type UnknownProvider = ErrorBody
 
 // UnsupportedMediaType defines model for UnsupportedMediaType.
 type UnsupportedMediaType = ErrorBody
@@ -1146,15 +1173,6 @@ type DocumentNotFoundJSONResponse struct {
 	Headers DocumentNotFoundResponseHeaders
 }
 
-type ForbiddenResponseHeaders struct {
-	XRequestID *string
-}
-type ForbiddenJSONResponse struct {
-	Body ErrorBody
-
-	Headers ForbiddenResponseHeaders
-}
-
 type HeaderTooLargeResponseHeaders struct {
 	XRequestID *string
 }
@@ -1173,13 +1191,58 @@ type InternalErrorJSONResponse struct {
 	Headers InternalErrorResponseHeaders
 }
 
-type InvalidPayloadResponseHeaders struct {
+type InvalidAssetResponseHeaders struct {
 	XRequestID *string
 }
-type InvalidPayloadJSONResponse struct {
+type InvalidAssetJSONResponse struct {
 	Body ErrorBody
 
-	Headers InvalidPayloadResponseHeaders
+	Headers InvalidAssetResponseHeaders
+}
+
+type InvalidAttemptIDResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidAttemptIDJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidAttemptIDResponseHeaders
+}
+
+type InvalidDocumentIDResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidDocumentIDJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidDocumentIDResponseHeaders
+}
+
+type InvalidListQueryResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidListQueryJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidListQueryResponseHeaders
+}
+
+type InvalidRegistrationResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidRegistrationJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidRegistrationResponseHeaders
+}
+
+type InvalidReportResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidReportJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidReportResponseHeaders
 }
 
 type InvalidValueResponseHeaders struct {
@@ -1189,6 +1252,42 @@ type InvalidValueJSONResponse struct {
 	Body ErrorBody
 
 	Headers InvalidValueResponseHeaders
+}
+
+type NeedsDeliveryReadResponseHeaders struct {
+	XRequestID *string
+}
+type NeedsDeliveryReadJSONResponse struct {
+	Body ErrorBody
+
+	Headers NeedsDeliveryReadResponseHeaders
+}
+
+type NeedsDeliveryWriteResponseHeaders struct {
+	XRequestID *string
+}
+type NeedsDeliveryWriteJSONResponse struct {
+	Body ErrorBody
+
+	Headers NeedsDeliveryWriteResponseHeaders
+}
+
+type NeedsDocumentsReadResponseHeaders struct {
+	XRequestID *string
+}
+type NeedsDocumentsReadJSONResponse struct {
+	Body ErrorBody
+
+	Headers NeedsDocumentsReadResponseHeaders
+}
+
+type NeedsDocumentsWriteResponseHeaders struct {
+	XRequestID *string
+}
+type NeedsDocumentsWriteJSONResponse struct {
+	Body ErrorBody
+
+	Headers NeedsDocumentsWriteResponseHeaders
 }
 
 type NotFoundResponseHeaders struct {
@@ -1227,6 +1326,15 @@ type UnavailableJSONResponse struct {
 	Body ErrorBody
 
 	Headers UnavailableResponseHeaders
+}
+
+type UnknownProviderResponseHeaders struct {
+	XRequestID *string
+}
+type UnknownProviderJSONResponse struct {
+	Body ErrorBody
+
+	Headers UnknownProviderResponseHeaders
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
@@ -1391,7 +1499,7 @@ func (response GetDocsAsset200TextJavascriptResponse) VisitGetDocsAssetResponse(
 	return err
 }
 
-type GetDocsAsset400JSONResponse struct{ InvalidPayloadJSONResponse }
+type GetDocsAsset400JSONResponse struct{ InvalidAssetJSONResponse }
 
 func (response GetDocsAsset400JSONResponse) VisitGetDocsAssetResponse(w http.ResponseWriter) error {
 
@@ -1776,7 +1884,7 @@ func (response GetDeliveryAttempt200JSONResponse) VisitGetDeliveryAttemptRespons
 	return err
 }
 
-type GetDeliveryAttempt400JSONResponse struct{ InvalidPayloadJSONResponse }
+type GetDeliveryAttempt400JSONResponse struct{ InvalidAttemptIDJSONResponse }
 
 func (response GetDeliveryAttempt400JSONResponse) VisitGetDeliveryAttemptResponse(w http.ResponseWriter) error {
 
@@ -1813,7 +1921,7 @@ func (response GetDeliveryAttempt401JSONResponse) VisitGetDeliveryAttemptRespons
 	return err
 }
 
-type GetDeliveryAttempt403JSONResponse struct{ ForbiddenJSONResponse }
+type GetDeliveryAttempt403JSONResponse struct{ NeedsDeliveryReadJSONResponse }
 
 func (response GetDeliveryAttempt403JSONResponse) VisitGetDeliveryAttemptResponse(w http.ResponseWriter) error {
 
@@ -1934,7 +2042,7 @@ func (response GetDocument200JSONResponse) VisitGetDocumentResponse(w http.Respo
 	return err
 }
 
-type GetDocument400JSONResponse struct{ InvalidPayloadJSONResponse }
+type GetDocument400JSONResponse struct{ InvalidDocumentIDJSONResponse }
 
 func (response GetDocument400JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
 
@@ -1971,7 +2079,7 @@ func (response GetDocument401JSONResponse) VisitGetDocumentResponse(w http.Respo
 	return err
 }
 
-type GetDocument403JSONResponse struct{ ForbiddenJSONResponse }
+type GetDocument403JSONResponse struct{ NeedsDocumentsReadJSONResponse }
 
 func (response GetDocument403JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
 
@@ -2117,7 +2225,9 @@ func (response PutDocument201JSONResponse) VisitPutDocumentResponse(w http.Respo
 	return err
 }
 
-type PutDocument400JSONResponse struct{ InvalidPayloadJSONResponse }
+type PutDocument400JSONResponse struct {
+	InvalidRegistrationJSONResponse
+}
 
 func (response PutDocument400JSONResponse) VisitPutDocumentResponse(w http.ResponseWriter) error {
 
@@ -2154,7 +2264,9 @@ func (response PutDocument401JSONResponse) VisitPutDocumentResponse(w http.Respo
 	return err
 }
 
-type PutDocument403JSONResponse struct{ ForbiddenJSONResponse }
+type PutDocument403JSONResponse struct {
+	NeedsDocumentsWriteJSONResponse
+}
 
 func (response PutDocument403JSONResponse) VisitPutDocumentResponse(w http.ResponseWriter) error {
 
@@ -2207,7 +2319,7 @@ func (response PutDocument415JSONResponse) VisitPutDocumentResponse(w http.Respo
 	return err
 }
 
-type PutDocument422JSONResponse struct{ InvalidValueJSONResponse }
+type PutDocument422JSONResponse struct{ UnknownProviderJSONResponse }
 
 func (response PutDocument422JSONResponse) VisitPutDocumentResponse(w http.ResponseWriter) error {
 
@@ -2311,7 +2423,7 @@ func (response ListDocumentDelivery200JSONResponse) VisitListDocumentDeliveryRes
 	return err
 }
 
-type ListDocumentDelivery400JSONResponse struct{ InvalidPayloadJSONResponse }
+type ListDocumentDelivery400JSONResponse struct{ InvalidListQueryJSONResponse }
 
 func (response ListDocumentDelivery400JSONResponse) VisitListDocumentDeliveryResponse(w http.ResponseWriter) error {
 
@@ -2348,7 +2460,7 @@ func (response ListDocumentDelivery401JSONResponse) VisitListDocumentDeliveryRes
 	return err
 }
 
-type ListDocumentDelivery403JSONResponse struct{ ForbiddenJSONResponse }
+type ListDocumentDelivery403JSONResponse struct{ NeedsDeliveryReadJSONResponse }
 
 func (response ListDocumentDelivery403JSONResponse) VisitListDocumentDeliveryResponse(w http.ResponseWriter) error {
 
@@ -2498,7 +2610,7 @@ func (response RecordDelivery201JSONResponse) VisitRecordDeliveryResponse(w http
 	return err
 }
 
-type RecordDelivery400JSONResponse struct{ InvalidPayloadJSONResponse }
+type RecordDelivery400JSONResponse struct{ InvalidReportJSONResponse }
 
 func (response RecordDelivery400JSONResponse) VisitRecordDeliveryResponse(w http.ResponseWriter) error {
 
@@ -2535,7 +2647,7 @@ func (response RecordDelivery401JSONResponse) VisitRecordDeliveryResponse(w http
 	return err
 }
 
-type RecordDelivery403JSONResponse struct{ ForbiddenJSONResponse }
+type RecordDelivery403JSONResponse struct{ NeedsDeliveryWriteJSONResponse }
 
 func (response RecordDelivery403JSONResponse) VisitRecordDeliveryResponse(w http.ResponseWriter) error {
 

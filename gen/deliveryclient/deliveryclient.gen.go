@@ -608,20 +608,41 @@ type Conflict = ErrorBody
 // DocumentNotFound defines model for DocumentNotFound.
 type DocumentNotFound = ErrorBody
 
-// Forbidden defines model for Forbidden.
-type Forbidden = ErrorBody
-
 // HeaderTooLarge defines model for HeaderTooLarge.
 type HeaderTooLarge = ErrorBody
 
 // InternalError defines model for InternalError.
 type InternalError = ErrorBody
 
-// InvalidPayload defines model for InvalidPayload.
-type InvalidPayload = ErrorBody
+// InvalidAttemptID defines model for InvalidAttemptId.
+type InvalidAttemptID = ErrorBody
+
+// InvalidDocumentID defines model for InvalidDocumentId.
+type InvalidDocumentID = ErrorBody
+
+// InvalidListQuery defines model for InvalidListQuery.
+type InvalidListQuery = ErrorBody
+
+// InvalidRegistration defines model for InvalidRegistration.
+type InvalidRegistration = ErrorBody
+
+// InvalidReport defines model for InvalidReport.
+type InvalidReport = ErrorBody
 
 // InvalidValue defines model for InvalidValue.
 type InvalidValue = ErrorBody
+
+// NeedsDeliveryRead defines model for NeedsDeliveryRead.
+type NeedsDeliveryRead = ErrorBody
+
+// NeedsDeliveryWrite defines model for NeedsDeliveryWrite.
+type NeedsDeliveryWrite = ErrorBody
+
+// NeedsDocumentsRead defines model for NeedsDocumentsRead.
+type NeedsDocumentsRead = ErrorBody
+
+// NeedsDocumentsWrite defines model for NeedsDocumentsWrite.
+type NeedsDocumentsWrite = ErrorBody
 
 // PayloadTooLarge defines model for PayloadTooLarge.
 type PayloadTooLarge = ErrorBody
@@ -631,6 +652,9 @@ type Unauthorized = ErrorBody
 
 // Unavailable defines model for Unavailable.
 type Unavailable = ErrorBody
+
+// UnknownProvider defines model for UnknownProvider.
+type UnknownProvider = ErrorBody
 
 // UnsupportedMediaType defines model for UnsupportedMediaType.
 type UnsupportedMediaType = ErrorBody
@@ -1658,11 +1682,11 @@ type GetDeliveryAttemptResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *DeliveryAttempt
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *InvalidPayload
+	JSON400 *InvalidAttemptID
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *Unauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *Forbidden
+	JSON403 *NeedsDeliveryRead
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *AttemptNotFound
 	// JSON431 the response for an HTTP 431 `application/json` response
@@ -1695,7 +1719,7 @@ func (r GetDeliveryAttemptResponse) GetJSON200() *DeliveryAttempt {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r GetDeliveryAttemptResponse) GetJSON400() *InvalidPayload {
+func (r GetDeliveryAttemptResponse) GetJSON400() *InvalidAttemptID {
 	return r.JSON400
 }
 
@@ -1705,7 +1729,7 @@ func (r GetDeliveryAttemptResponse) GetJSON401() *Unauthorized {
 }
 
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r GetDeliveryAttemptResponse) GetJSON403() *Forbidden {
+func (r GetDeliveryAttemptResponse) GetJSON403() *NeedsDeliveryRead {
 	return r.JSON403
 }
 
@@ -1806,11 +1830,11 @@ type GetDocumentResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Document
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *InvalidPayload
+	JSON400 *InvalidDocumentID
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *Unauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *Forbidden
+	JSON403 *NeedsDocumentsRead
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *DocumentNotFound
 	// JSON431 the response for an HTTP 431 `application/json` response
@@ -1843,7 +1867,7 @@ func (r GetDocumentResponse) GetJSON200() *Document {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r GetDocumentResponse) GetJSON400() *InvalidPayload {
+func (r GetDocumentResponse) GetJSON400() *InvalidDocumentID {
 	return r.JSON400
 }
 
@@ -1853,7 +1877,7 @@ func (r GetDocumentResponse) GetJSON401() *Unauthorized {
 }
 
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r GetDocumentResponse) GetJSON403() *Forbidden {
+func (r GetDocumentResponse) GetJSON403() *NeedsDocumentsRead {
 	return r.JSON403
 }
 
@@ -1971,17 +1995,17 @@ type PutDocumentResponse struct {
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *Document
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *InvalidPayload
+	JSON400 *InvalidRegistration
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *Unauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *Forbidden
+	JSON403 *NeedsDocumentsWrite
 	// JSON413 the response for an HTTP 413 `application/json` response
 	JSON413 *PayloadTooLarge
 	// JSON415 the response for an HTTP 415 `application/json` response
 	JSON415 *UnsupportedMediaType
 	// JSON422 the response for an HTTP 422 `application/json` response
-	JSON422 *InvalidValue
+	JSON422 *UnknownProvider
 	// JSON431 the response for an HTTP 431 `application/json` response
 	JSON431 *HeaderTooLarge
 	// JSON500 the response for an HTTP 500 `application/json` response
@@ -2023,7 +2047,7 @@ func (r PutDocumentResponse) GetJSON201() *Document {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r PutDocumentResponse) GetJSON400() *InvalidPayload {
+func (r PutDocumentResponse) GetJSON400() *InvalidRegistration {
 	return r.JSON400
 }
 
@@ -2033,7 +2057,7 @@ func (r PutDocumentResponse) GetJSON401() *Unauthorized {
 }
 
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r PutDocumentResponse) GetJSON403() *Forbidden {
+func (r PutDocumentResponse) GetJSON403() *NeedsDocumentsWrite {
 	return r.JSON403
 }
 
@@ -2048,7 +2072,7 @@ func (r PutDocumentResponse) GetJSON415() *UnsupportedMediaType {
 }
 
 // GetJSON422 returns the response for an HTTP 422 `application/json` response
-func (r PutDocumentResponse) GetJSON422() *InvalidValue {
+func (r PutDocumentResponse) GetJSON422() *UnknownProvider {
 	return r.JSON422
 }
 
@@ -2144,11 +2168,11 @@ type ListDocumentDeliveryResponse struct {
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *DeliveryAttemptPage
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *InvalidPayload
+	JSON400 *InvalidListQuery
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *Unauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *Forbidden
+	JSON403 *NeedsDeliveryRead
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *DocumentNotFound
 	// JSON431 the response for an HTTP 431 `application/json` response
@@ -2181,7 +2205,7 @@ func (r ListDocumentDeliveryResponse) GetJSON200() *DeliveryAttemptPage {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r ListDocumentDeliveryResponse) GetJSON400() *InvalidPayload {
+func (r ListDocumentDeliveryResponse) GetJSON400() *InvalidListQuery {
 	return r.JSON400
 }
 
@@ -2191,7 +2215,7 @@ func (r ListDocumentDeliveryResponse) GetJSON401() *Unauthorized {
 }
 
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r ListDocumentDeliveryResponse) GetJSON403() *Forbidden {
+func (r ListDocumentDeliveryResponse) GetJSON403() *NeedsDeliveryRead {
 	return r.JSON403
 }
 
@@ -2321,11 +2345,11 @@ type RecordDeliveryResponse struct {
 	// JSON201 the response for an HTTP 201 `application/json` response
 	JSON201 *DeliveryAttempt
 	// JSON400 the response for an HTTP 400 `application/json` response
-	JSON400 *InvalidPayload
+	JSON400 *InvalidReport
 	// JSON401 the response for an HTTP 401 `application/json` response
 	JSON401 *Unauthorized
 	// JSON403 the response for an HTTP 403 `application/json` response
-	JSON403 *Forbidden
+	JSON403 *NeedsDeliveryWrite
 	// JSON404 the response for an HTTP 404 `application/json` response
 	JSON404 *DocumentNotFound
 	// JSON409 the response for an HTTP 409 `application/json` response
@@ -2381,7 +2405,7 @@ func (r RecordDeliveryResponse) GetJSON201() *DeliveryAttempt {
 }
 
 // GetJSON400 returns the response for an HTTP 400 `application/json` response
-func (r RecordDeliveryResponse) GetJSON400() *InvalidPayload {
+func (r RecordDeliveryResponse) GetJSON400() *InvalidReport {
 	return r.JSON400
 }
 
@@ -2391,7 +2415,7 @@ func (r RecordDeliveryResponse) GetJSON401() *Unauthorized {
 }
 
 // GetJSON403 returns the response for an HTTP 403 `application/json` response
-func (r RecordDeliveryResponse) GetJSON403() *Forbidden {
+func (r RecordDeliveryResponse) GetJSON403() *NeedsDeliveryWrite {
 	return r.JSON403
 }
 
@@ -2648,7 +2672,7 @@ func ParseGetDeliveryAttemptResponse(rsp *http.Response) (*GetDeliveryAttemptRes
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest InvalidPayload
+		var dest InvalidAttemptID
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -2662,7 +2686,7 @@ func ParseGetDeliveryAttemptResponse(rsp *http.Response) (*GetDeliveryAttemptRes
 		response.JSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest NeedsDeliveryRead
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -2820,7 +2844,7 @@ func ParseGetDocumentResponse(rsp *http.Response) (*GetDocumentResponse, error) 
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest InvalidPayload
+		var dest InvalidDocumentID
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -2834,7 +2858,7 @@ func ParseGetDocumentResponse(rsp *http.Response) (*GetDocumentResponse, error) 
 		response.JSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest NeedsDocumentsRead
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -2999,7 +3023,7 @@ func ParsePutDocumentResponse(rsp *http.Response) (*PutDocumentResponse, error) 
 		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest InvalidPayload
+		var dest InvalidRegistration
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3013,7 +3037,7 @@ func ParsePutDocumentResponse(rsp *http.Response) (*PutDocumentResponse, error) 
 		response.JSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest NeedsDocumentsWrite
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3034,7 +3058,7 @@ func ParsePutDocumentResponse(rsp *http.Response) (*PutDocumentResponse, error) 
 		response.JSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest InvalidValue
+		var dest UnknownProvider
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3215,7 +3239,7 @@ func ParseListDocumentDeliveryResponse(rsp *http.Response) (*ListDocumentDeliver
 		response.JSON200 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest InvalidPayload
+		var dest InvalidListQuery
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3229,7 +3253,7 @@ func ParseListDocumentDeliveryResponse(rsp *http.Response) (*ListDocumentDeliver
 		response.JSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest NeedsDeliveryRead
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3394,7 +3418,7 @@ func ParseRecordDeliveryResponse(rsp *http.Response) (*RecordDeliveryResponse, e
 		response.JSON201 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
-		var dest InvalidPayload
+		var dest InvalidReport
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -3408,7 +3432,7 @@ func ParseRecordDeliveryResponse(rsp *http.Response) (*RecordDeliveryResponse, e
 		response.JSON401 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
-		var dest Forbidden
+		var dest NeedsDeliveryWrite
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -104,7 +104,7 @@ func TestAttempt_CarriesWhoRecordedIt(t *testing.T) {
 		key := a.newKey([]apikey.Scope{apikey.DeliveryWrite}, time.Time{})
 		id, _ := apikey.ParseID(key)
 		by := a.report(reportBody("one"), with("Authorization", "Bearer "+key)).wants(t, http.StatusCreated)["recorded_by"].(map[string]any)
-		if by["key_id"] != id || by["name"] != "worker" {
+		if by["key_id"] != id || by["name"] != "crm-worker" {
 			t.Errorf("recorded by %v, want %s", by, id)
 		}
 	})

@@ -101,7 +101,7 @@ func (a *api) serve(service *delivery.Service, keys apikey.Store, ready func(con
 // newKey makes a key in the server's database and returns its text.
 func (a *api) newKey(scopes []apikey.Scope, expiresAt time.Time) string {
 	a.t.Helper()
-	key, text, err := apikey.New(apikey.Test, "worker", scopes, time.Now(), expiresAt)
+	key, text, err := apikey.New(apikey.Test, "crm-worker", scopes, time.Now(), expiresAt)
 	check(a.t, err)
 	check(a.t, a.store.AddKey(a.t.Context(), key))
 	return text

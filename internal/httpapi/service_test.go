@@ -2,13 +2,17 @@ package httpapi_test
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
+	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/store/storetest"
 	"github.com/numora/delivery/openapi"
@@ -59,20 +63,64 @@ func TestDocs_NeedNothingFromElsewhere(t *testing.T) {
 	a.get("/docs/nothing.js").wantsError(t, http.StatusNotFound, "not_found")
 }
 
-// Every operation of the contract is served, and demands a key unless the contract says otherwise.
-func TestContract_EveryOperationIsServed(t *testing.T) {
+// The routes that the server has are those that the contract has, and HEAD beside GET on the service routes.
+func TestContract_ServerHasItsRoutesAndNoOthers(t *testing.T) {
 	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	var served, declared []string
+	for _, route := range a.api.Routes() {
+		served = append(served, route.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(route.Path, "{$1}"))
+	}
+	for path, item := range a.schema.Paths.Map() {
+		for method, operation := range item.Operations() {
+			declared = append(declared, method+" "+path)
+			if method == http.MethodGet && slices.Contains(operation.Tags, "Service") {
+				declared = append(declared, "HEAD "+path)
+			}
+		}
+	}
+	slices.Sort(served)
+	slices.Sort(declared)
+	if !slices.Equal(served, declared) {
+		t.Errorf("the server has  %v\nthe contract has %v", served, declared)
+	}
+}
+
+// The scopes that keys can have are those that the contract demands, and each operation demands its own: a key with
+// all the others is refused, a key with that one alone is not. Without a key nothing is done but what is open.
+func TestContract_EachOperationDemandsItsScope(t *testing.T) {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	demanded := map[apikey.Scope]bool{}
 	for path, item := range a.schema.Paths.Map() {
 		for method, operation := range item.Operations() {
 			concrete := strings.NewReplacer("{id}", "x", "{attempt_id}", "x", "{asset}", "swagger-ui.css").Replace(path)
 			got := a.do(method, concrete, nil, with("Authorization"))
-			want := http.StatusUnauthorized
 			if operation.Security != nil {
-				want = http.StatusOK
+				got.isStatus(t, method+" "+path+" without a key", http.StatusOK)
+				continue
 			}
-			if got.status != want {
-				t.Errorf("%s %s: %d, want %d", method, path, got.status, want)
+			got.isStatus(t, method+" "+path+" without a key", http.StatusUnauthorized)
+			scope := apikey.Scope(operation.Extensions["x-required-scope"].(string))
+			demanded[scope] = true
+			if !strings.Contains(operation.Description, "Needs the scope `"+string(scope)+"`.") {
+				t.Errorf("%s %s: the description does not name the scope %s", method, path, scope)
+			}
+			others := slices.DeleteFunc(apikey.Scopes(), func(s apikey.Scope) bool { return s == scope })
+			a.do(method, concrete, nil, with("Authorization", "Bearer "+a.newKey(others, time.Time{}))).
+				isStatus(t, method+" "+path+" with all other scopes", http.StatusForbidden)
+			only := a.do(method, concrete, nil, with("Authorization", "Bearer "+a.newKey([]apikey.Scope{scope}, time.Time{})))
+			if only.status == http.StatusForbidden || only.status == http.StatusUnauthorized {
+				t.Errorf("%s %s: %d with its scope alone", method, path, only.status)
 			}
 		}
+	}
+	if all := slices.Sorted(slices.Values(apikey.Scopes())); !slices.Equal(all, slices.Sorted(maps.Keys(demanded))) {
+		t.Errorf("keys can have %v, the contract demands %v", all, demanded)
+	}
+}
+
+func (got answer) isStatus(t *testing.T, asked string, status int) {
+	t.Helper()
+	if got.status != status {
+		t.Errorf("%s: %d, want %d: %s", asked, got.status, status, got.body)
 	}
 }

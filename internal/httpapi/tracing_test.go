@@ -348,7 +348,7 @@ func TestTraces_TellNothingOfWhatIsSentAndStored(t *testing.T) {
 			if status == http.StatusInternalServerError && !strings.Contains(text, "exception.message=") {
 				t.Errorf("the spans do not tell of the database's error:\n%s", text)
 			}
-			for _, hidden := range []string{"secret", a.key, strings.Split(a.key, "_")[2], strings.Split(a.key, "_")[3], "worker"} {
+			for _, hidden := range []string{"secret", a.key, strings.Split(a.key, "_")[2], strings.Split(a.key, "_")[3], "crm-worker"} {
 				if strings.Contains(text, hidden) {
 					t.Errorf("after the answer %d the spans tell of %q:\n%s", status, hidden, text)
 				}
