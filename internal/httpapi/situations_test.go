@@ -68,6 +68,7 @@ var situations = map[string]situation{
 
 // anywhere are the situations of answers that come about in the same way wherever they are documented.
 var anywhere = map[string]situation{
+	"200 file":                   {},
 	"401 unauthorized":           {changes: []change{with("Authorization")}},
 	"403 forbidden":              {prepare: lackScope},
 	"413 payload_too_large":      {body: set("filling", strings.Repeat("x", 64<<10))},
