@@ -1354,7 +1354,9 @@ type GetDocsResponseObject interface {
 }
 
 type GetDocs200ResponseHeaders struct {
-	XRequestID *string
+	ContentSecurityPolicy string
+	ReferrerPolicy        string
+	XRequestID            *string
 }
 
 type GetDocs200TextHTMLResponse struct {
@@ -1369,6 +1371,8 @@ func (response GetDocs200TextHTMLResponse) VisitGetDocsResponse(w http.ResponseW
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	w.Header().Set("Content-Security-Policy", fmt.Sprint(response.Headers.ContentSecurityPolicy))
+	w.Header().Set("Referrer-Policy", fmt.Sprint(response.Headers.ReferrerPolicy))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -1378,6 +1382,23 @@ func (response GetDocs200TextHTMLResponse) VisitGetDocsResponse(w http.ResponseW
 		defer closer.Close()
 	}
 	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetDocs404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetDocs404JSONResponse) VisitGetDocsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
 	return err
 }
 

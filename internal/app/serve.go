@@ -175,6 +175,7 @@ func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
 		BodyTimeout:    bodyTimeout,
 		Limits:         httpapi.Limits{InWork: s.settings.MaxInWork.N, Queued: s.settings.MaxQueued.N},
 		TrustedProxies: proxies,
+		WithoutDocs:    s.settings.Docs == config.Off,
 		Logger:         s.logger,
 		Observer:       figures,
 		Tracer:         s.tracer,

@@ -35,6 +35,7 @@ type Serve struct {
 	MaxQueued           Count    `env:"NUMORA_MAX_QUEUED" default:"1024" placeholder:"N" help:"How many requests may wait to be taken into work; more are answered 503 at once (default ${default})."`
 	DatabaseConnections Count    `env:"NUMORA_DATABASE_CONNECTIONS" default:"16" placeholder:"N" help:"How many connections to PostgreSQL to open at most (default ${default})."`
 	TrustedProxies      []string `env:"NUMORA_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"The networks of the proxies whose X-Forwarded-For tells the client's address. Without any, nobody's is believed."`
+	Docs                string   `env:"NUMORA_DOCS" default:"on" placeholder:"on|off" help:"Serve Swagger UI at /docs/ (default ${default}). The contract itself, /openapi.yaml, is served either way."`
 	LogFormat           string   `env:"NUMORA_LOG_FORMAT" default:"json" placeholder:"json|text" help:"Log as JSON lines, or as text for people (default ${default})."`
 	AllowLossyDatabase  Switch   `env:"NUMORA_ALLOW_LOSSY_DATABASE" help:"Acknowledge reports even if the database is set to lose them in a crash (fsync=off). For experiments."`
 	Dev                 bool     `help:"For trying out: keep everything in data/, make an API key there and register the example document."`
@@ -45,7 +46,7 @@ const (
 	DevDatabase = "sqlite:data/numora.db"
 	// DefaultAdminListen is the one address that the server can do without.
 	DefaultAdminListen = "127.0.0.1:9090"
-	// Off is the admin address of a server that serves its operators nothing.
+	// Off is the admin address of a server that serves its operators nothing, and the value of Docs that hides them.
 	Off = "off"
 )
 
@@ -84,6 +85,7 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	add(s.DatabaseConnections.check("NUMORA_DATABASE_CONNECTIONS", 1, 1000)...)
 	_, found := s.Proxies()
 	add(found...)
+	add(oneOf("NUMORA_DOCS", s.Docs, "on", Off)...)
 	add(oneOf("NUMORA_LOG_FORMAT", s.LogFormat, "json", "text")...)
 	add(s.AllowLossyDatabase.check("NUMORA_ALLOW_LOSSY_DATABASE")...)
 	for _, provider := range s.Providers {

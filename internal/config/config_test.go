@@ -20,7 +20,7 @@ func serve(t *testing.T, databaseURL string) config.Serve {
 	return config.Serve{
 		Database: config.Database{DatabaseURL: databaseURL},
 		Listen:   "127.0.0.1:8080", AdminListen: config.DefaultAdminListen,
-		Migrate: "auto", UnknownDocuments: "refuse", LogFormat: "json",
+		Migrate: "auto", UnknownDocuments: "refuse", Docs: "on", LogFormat: "json",
 		RequestTimeout: config.Duration{Duration: 3 * time.Second},
 		MaxConnections: config.Count{N: 4096}, MaxInWork: config.Count{N: 256}, MaxQueued: config.Count{N: 1024},
 		DatabaseConnections: config.Count{N: 16},
@@ -62,6 +62,7 @@ func TestServe_Check_GoodSettings(t *testing.T) {
 		"ProviderOf64Characters": func(s *config.Serve) { s.Providers = []string{strings.Repeat("a", 64)} },
 		"Dev":                    func(s *config.Serve) { s.Dev = true },
 		"LogForPeople":           func(s *config.Serve) { s.LogFormat = "text" },
+		"DocsOff":                func(s *config.Serve) { s.Docs = "off" },
 		"OperatorsOff":           func(s *config.Serve) { s.AdminListen = config.Off },
 		"AnyFreePorts":           func(s *config.Serve) { s.Listen, s.AdminListen = "127.0.0.1:0", "127.0.0.1:0" },
 		"NoQueue":                func(s *config.Serve) { s.MaxQueued.N = 0 },
@@ -95,6 +96,8 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 		"NoMigrate":               {func(s *config.Serve) { s.Migrate = "" }, "NUMORA_MIGRATE"},
 		"OtherUnknownDocuments":   {func(s *config.Serve) { s.UnknownDocuments = "allow" }, "NUMORA_UNKNOWN_DOCUMENTS"},
 		"NoUnknownDocuments":      {func(s *config.Serve) { s.UnknownDocuments = "" }, "NUMORA_UNKNOWN_DOCUMENTS"},
+		"OtherDocs":               {func(s *config.Serve) { s.Docs = "true" }, "NUMORA_DOCS"},
+		"NoDocs":                  {func(s *config.Serve) { s.Docs = "" }, "NUMORA_DOCS"},
 		"OtherLogFormat":          {func(s *config.Serve) { s.LogFormat = "xml" }, "NUMORA_LOG_FORMAT"},
 		"NegativeDrainDelay":      {func(s *config.Serve) { s.DrainDelay.Duration = -time.Second }, "NUMORA_DRAIN_DELAY"},
 		"LongDrainDelay":          {func(s *config.Serve) { s.DrainDelay.Duration = time.Minute + time.Second }, "NUMORA_DRAIN_DELAY"},
@@ -137,7 +140,7 @@ func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
 	want := []string{
 		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_ADMIN_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
 		"NUMORA_DRAIN_DELAY", "NUMORA_REQUEST_TIMEOUT", "NUMORA_MAX_CONNECTIONS", "NUMORA_MAX_IN_WORK",
-		"NUMORA_DATABASE_CONNECTIONS", "NUMORA_LOG_FORMAT",
+		"NUMORA_DATABASE_CONNECTIONS", "NUMORA_DOCS", "NUMORA_LOG_FORMAT",
 		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`, "known before",
 	}
 	if !slices.EqualFunc(got, want, strings.Contains) {

@@ -47,7 +47,7 @@ var (
 	}
 	errRouteNotFound = &apiError{
 		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
-		message: "Nothing is served under this path; the API is described at /docs/ and /openapi.yaml.",
+		message: "Nothing is served under this path; the API is described at /openapi.yaml.",
 	}
 	errDocumentNotFound = &apiError{
 		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,

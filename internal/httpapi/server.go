@@ -44,9 +44,11 @@ type Config struct {
 	Limits      Limits
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	Logger         *slog.Logger
-	Observer       Observer     // nil: nobody observes
-	Tracer         trace.Tracer // nil: no spans are made
+	// WithoutDocs leaves out Swagger UI; the contract itself is served all the same.
+	WithoutDocs bool
+	Logger      *slog.Logger
+	Observer    Observer     // nil: nobody observes
+	Tracer      trace.Tracer // nil: no spans are made
 }
 
 // API is the handler of the whole API, the documentation and the probes.
@@ -106,7 +108,7 @@ func New(config Config) (*API, error) {
 	}
 	handlers := &handlers{service: config.Service, ready: config.Ready, contractJSON: contractJSON, tracer: tracer}
 	strict := deliveryapi.NewStrictHandler(handlers, []deliveryapi.StrictMiddlewareFunc{writeTyped})
-	deliveryapi.RegisterHandlersWithOptions(headToo{e}, strict, deliveryapi.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	deliveryapi.RegisterHandlersWithOptions(routes{Echo: e, withoutDocs: config.WithoutDocs}, strict, deliveryapi.RegisterHandlersOptions{OperationMiddlewares: middlewares})
 	return api, nil
 }
 
@@ -125,10 +127,17 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
-// headToo registers HEAD beside GET on the service routes; net/http leaves the body out.
-type headToo struct{ *echo.Echo }
+// routes registers HEAD beside GET on the service routes; net/http leaves the body out. What is to be left out it
+// does not register at all, so that it is as any other path where nothing is.
+type routes struct {
+	*echo.Echo
+	withoutDocs bool
+}
 
-func (r headToo) GET(path string, handler echo.HandlerFunc, middlewares ...echo.MiddlewareFunc) *echo.Route {
+func (r routes) GET(path string, handler echo.HandlerFunc, middlewares ...echo.MiddlewareFunc) *echo.Route {
+	if r.withoutDocs && strings.HasPrefix(path, "/docs/") {
+		return nil
+	}
 	if !strings.HasPrefix(path, "/v1/") {
 		r.HEAD(path, handler, middlewares...)
 	}
