@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,9 @@ func startDev(t *testing.T, folder string) *server {
 	return s
 }
 
+// exampleAttempt is where the contract's example of an attempt is read.
+const exampleAttempt = "/v1/delivery/attempts/019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55"
+
 func TestDev_HasAllThatTheFirstStepsNeed(t *testing.T) {
 	folder := t.TempDir()
 	s := startDev(t, folder)
@@ -29,6 +33,13 @@ func TestDev_HasAllThatTheFirstStepsNeed(t *testing.T) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has the mode %v", name, info.Mode())
 		}
+	}
+	attempt := s.wants(http.StatusOK, http.MethodGet, exampleAttempt, "")
+	if document := s.wants(http.StatusOK, http.MethodGet, "/v1/documents/doc_delivered", ""); !strings.Contains(string(document), `"status":"push_succeeded"`) {
+		t.Errorf("the delivered document is %s", document)
+	}
+	if document := s.wants(http.StatusOK, http.MethodGet, "/v1/documents/"+documentID, ""); !strings.Contains(string(document), `"status":"reviewed"`) {
+		t.Errorf("the document to report on is %s", document)
 	}
 	s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
 	s.wants(http.StatusOK, http.MethodPut, "/v1/documents/"+documentID, `{"status":"review_required"}`)
@@ -43,6 +54,9 @@ func TestDev_HasAllThatTheFirstStepsNeed(t *testing.T) {
 	again.wants(http.StatusOK, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
 	if document := again.wants(http.StatusOK, http.MethodGet, "/v1/documents/"+documentID, ""); !strings.Contains(string(document), `"status":"review_required"`) {
 		t.Errorf("the document is %s", document)
+	}
+	if same := again.wants(http.StatusOK, http.MethodGet, exampleAttempt, ""); !bytes.Equal(same, attempt) {
+		t.Errorf("the example attempt was %s and is %s", attempt, same)
 	}
 	check(t, again.command.Process.Signal(os.Interrupt))
 	again.wait()
