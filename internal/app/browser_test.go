@@ -22,7 +22,7 @@ import (
 )
 
 // visited is how long a whole visit to the documentation may take.
-const visited = time.Minute
+const visited = 2 * time.Minute
 
 // tellViolations makes the console tell of everything that the page's policy refused.
 const tellViolations = `addEventListener("securitypolicyviolation", e =>
