@@ -15,7 +15,7 @@ func startDev(t *testing.T, folder string) *server {
 	key, err := os.ReadFile(filepath.Join(folder, "data/dev.key"))
 	check(t, err)
 	s.key = strings.TrimSpace(string(key))
-	return s
+	return s.heldToContract()
 }
 
 // exampleAttempt is where the contract's example of an attempt is read.

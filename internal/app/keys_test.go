@@ -13,7 +13,7 @@ import (
 
 func TestKeys_WorkBesideARunningServer(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		s := start(t, databaseURL, newKey(t, databaseURL))
+		s := start(t, databaseURL, newKey(t, databaseURL)).heldToContract()
 		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
 

@@ -137,19 +137,38 @@ func (s *server) wait() int {
 	}
 }
 
-func (s *server) send(method, path, body string) (int, []byte, error) {
+// answer is what came back for a request.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// exchange sends a request with the server's key and returns its answer. headers are names and values in turn.
+func (s *server) exchange(method, path, body string, headers ...string) (answer, error) {
 	request, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
 	if err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	request.Header.Set("Authorization", "Bearer "+s.key)
-	request.Header.Set("Content-Type", "application/json")
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, nil, err
+		return answer{}, err
 	}
 	text, err := io.ReadAll(response.Body)
-	return response.StatusCode, text, errors.Join(err, response.Body.Close())
+	got := answer{response.StatusCode, response.Header, text}
+	return got, errors.Join(err, response.Body.Close(), proxyObjection(request, got))
+}
+
+func (s *server) send(method, path, body string) (int, []byte, error) {
+	got, err := s.exchange(method, path, body)
+	return got.status, got.body, err
 }
 
 func (s *server) wants(status int, method, path, body string) []byte {
@@ -169,12 +188,16 @@ func report(executionID string) string {
 // newKey makes a key with all scopes on the command line.
 func newKey(t *testing.T, databaseURL string) string {
 	t.Helper()
-	environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
-	if _, stderr, code := run(t, t.TempDir(), environment, "migrate"); code != 0 {
+	if _, stderr, code := run(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=" + databaseURL}, "migrate"); code != 0 {
 		t.Fatalf("migrate: %s", stderr)
 	}
-	stdout, stderr, code := run(t, t.TempDir(), environment, "keys", "create", "--name", "worker",
-		"--scopes", "delivery:write,delivery:read,documents:read,documents:write")
+	return newKeyFor(t, databaseURL, "worker", "delivery:write,delivery:read,documents:read,documents:write")
+}
+
+// newKeyFor makes a key of this name with these scopes on the command line.
+func newKeyFor(t *testing.T, databaseURL, name, scopes string) string {
+	t.Helper()
+	stdout, stderr, code := run(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=" + databaseURL}, "keys", "create", "--name", name, "--scopes", scopes)
 	if code != 0 {
 		t.Fatalf("keys create: %s", stderr)
 	}
