@@ -26,6 +26,7 @@ test-race: ## The same tests with the race detector (needs a C compiler)
 
 test-contract: tools ## Hold contract and server against each other: linter, fuzzer, validating proxy (needs Node and Python)
 	.tools/node/node_modules/.bin/spectral lint --ruleset openapi/checks/spectral.yaml --fail-severity=hint openapi/delivery.yaml
+	NUMORA_TEST_PROXY=$(CURDIR)/.tools/node/node_modules/.bin/prism $(WITH_POSTGRES) go test -count=1 -tags contract -run 'EndToEnd|Proxy|Keys|Dev' ./internal/app
 
 test-browser: ## Use the documentation as a person would (needs Chromium)
 	go test -count=1 -tags browser -run Browser ./internal/app
