@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -139,10 +138,6 @@ func closeObjects(node any, schemas map[string]any) {
 		}
 	case map[string]any:
 		mergeParts(node, schemas)
-		if values, ok := node["enum"].([]any); ok && node["nullable"] == true {
-			// Prism adds null itself; and a schema that names it twice is one that it ignores.
-			node["enum"] = slices.DeleteFunc(values, func(value any) bool { return value == nil })
-		}
 		if _, named := node["properties"].(map[string]any); named && node["type"] == "object" && node["additionalProperties"] == nil {
 			node["additionalProperties"] = false
 		}

@@ -62,6 +62,7 @@ var situations = map[string]situation{
 	"getLiveness 200 ok":               {},
 	"getReadiness 200 ok":              {},
 	"getReadiness 503 unavailable":     {prepare: notReady},
+	"getDocs 404 not_found":            {prepare: withoutDocs},
 	"getDocsAsset 404 not_found":       {instead: map[string]string{"asset": "nothing.js"}},
 	"getDocsAsset 400 invalid_payload": {instead: map[string]string{"asset": "_"}},
 }
@@ -163,6 +164,11 @@ func notReady(a *api, _ example) {
 
 func loseKeys(a *api, _ example) {
 	a.serve(a.service(), brokenKeys{err: delivery.Unavailable(errors.New("away"))}, a.store.Ready)
+}
+
+func withoutDocs(a *api, _ example) {
+	a.configure = append(a.configure, func(config *httpapi.Config) { config.WithoutDocs = true })
+	a.serve(a.service(), a.store, a.store.Ready)
 }
 
 // failByMistake makes any request end in a panic.
