@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -216,8 +217,21 @@ func (a *api) holdAgainstContract(request *http.Request, got answer) {
 	}
 	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
 		a.t.Errorf("%s %s: the answer breaks the contract: %v", request.Method, request.URL, err)
+		return
+	}
+	declared := slices.Clone(headersOfHTTP)
+	for name := range route.Operation.Responses.Status(got.status).Value.Headers {
+		declared = append(declared, http.CanonicalHeaderKey(name))
+	}
+	for name := range got.header {
+		if !slices.Contains(declared, name) {
+			a.t.Errorf("%s %s: the contract does not say that %d has the header %s", request.Method, request.URL, got.status, name)
+		}
 	}
 }
+
+// headersOfHTTP are those that an answer of any API may have, and that no contract lists.
+var headersOfHTTP = []string{"Cache-Control", "Connection", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options"}
 
 // wants fails the test unless the answer has this status; it returns the answer's JSON.
 func (got answer) wants(t *testing.T, status int) map[string]any {
