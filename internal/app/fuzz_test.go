@@ -1,0 +1,197 @@
+//go:build contract
+
+package app_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// Environment variables that ask for more than the usual, or for the same again.
+const (
+	fuzzCasesVariable = "NUMORA_TEST_FUZZ_CASES" // how many cases each engine has to stand, at least
+	fuzzSeedVariable  = "NUMORA_TEST_FUZZ_SEED"  // the seed of the first round; each further round takes the next
+)
+
+// The documents of openapi/checks/schemathesis.toml and of the contract's examples.
+var fuzzedDocuments = []string{"fuzzed-1", "fuzzed-2", "fuzzed-3", documentID}
+
+// Schemathesis makes up requests from the contract and finds no answer that the contract does not foresee; the server
+// has nothing to complain about meanwhile, and every report that it acknowledged is stored.
+func TestContract_Fuzzed(t *testing.T) {
+	wanted, seed := number(t, fuzzCasesVariable, 4000), number(t, fuzzSeedVariable, rand.IntN(1_000_000))
+	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+		t.Parallel()
+		s, log := startLogged(t, databaseURL)
+		for _, id := range fuzzedDocuments {
+			s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+id, `{"status":"reviewed"}`)
+			for i := range 30 { // more than a page
+				s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+id+"/delivery", report(fmt.Sprintf("before-%s-%d", id, i)))
+			}
+		}
+		cases := 0
+		for round := 0; cases < wanted && !t.Failed(); round++ {
+			phases := "fuzzing,stateful"
+			if round == 0 {
+				phases = "examples,coverage," + phases // these two are the same each time
+			}
+			cases += fuzz(t, s, seed+round, phases)
+		}
+		s.wants(http.StatusOK, http.MethodGet, "/readyz", "")
+		check(t, s.command.Process.Signal(syscall.SIGTERM))
+		if code := s.wait(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		t.Logf("%d cases from seed %d on; the answers:", cases, seed)
+		for _, answer := range slices.Sorted(maps.Keys(log.answers)) {
+			t.Logf("%6d %s", log.answers[answer], answer)
+		}
+		if len(log.complaints) > 0 {
+			t.Errorf("the server complains, %d times:\n%s", len(log.complaints), strings.Join(log.complaints[:min(10, len(log.complaints))], "\n"))
+		}
+		// What is refused before it is looked at proves little.
+		for _, answer := range []string{
+			"recordDelivery 201", "recordDelivery 200", "recordDelivery 409", "recordDelivery 404", "recordDelivery 422", "putDocument 201", "putDocument 200",
+			"listDocumentDelivery 200", "listDocumentDelivery 404", "getDocument 200", "getDocument 404", "getDeliveryAttempt 200", "getDeliveryAttempt 404",
+		} {
+			if !t.Failed() && log.answers[answer] == 0 {
+				t.Errorf("no %s was answered", answer)
+			}
+		}
+		again := start(t, databaseURL, s.key)
+		for document, recorded := range log.recorded {
+			if stored := again.attempts(document); stored != recorded {
+				t.Errorf("document %s has %d attempts, %d were answered with 201", document, stored, recorded)
+			}
+		}
+	})
+}
+
+// number returns the number that an environment variable holds, or else the usual one.
+func number(t *testing.T, variable string, usual int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(text)
+	check(t, err)
+	return n
+}
+
+var generated = regexp.MustCompile(`(\d+) generated`)
+
+// fuzz runs Schemathesis once, from the root of the repository, and returns how many cases it tried.
+func fuzz(t *testing.T, s *server, seed int, phases string) int {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	check(t, err)
+	home := t.TempDir()
+	c := exec.CommandContext(t.Context(), filepath.Join(root, ".tools/python/bin/schemathesis"), "--config-file", "openapi/checks/schemathesis.toml",
+		"run", "openapi/delivery.yaml", "--url", s.url, "--no-color", "--phases", phases, "--max-examples", "150", "--seed", strconv.Itoa(seed))
+	c.Dir = root
+	c.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "HYPOTHESIS_STORAGE_DIRECTORY=" + home, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1",
+		"NUMORA_TEST_KEY=" + s.key,
+	}
+	output, err := c.CombinedOutput()
+	if err != nil {
+		t.Errorf("seed %d, phases %s: %v\n%s", seed, phases, err, output)
+	}
+	count := generated.FindSubmatch(output)
+	if count == nil {
+		t.Fatalf("seed %d, phases %s: it does not tell how many cases it tried:\n%s", seed, phases, output)
+	}
+	n, err := strconv.Atoi(string(count[1]))
+	check(t, err)
+	return n
+}
+
+// serverLog is what a server's log tells. It may be looked at when the server has ended.
+type serverLog struct {
+	answers    map[string]int // by operation and status
+	recorded   map[string]int // reports that were answered with 201, by document
+	complaints []string       // lines that no request may cause
+}
+
+// startLogged starts a server, with a key of its own, and reads its log to the end.
+func startLogged(t *testing.T, databaseURL string) (*server, *serverLog) {
+	t.Helper()
+	key := newKey(t, databaseURL)
+	s := &server{t: t, key: key, ended: make(chan error, 1)}
+	s.command = command(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=" + databaseURL}, "serve", "--listen", "127.0.0.1:0")
+	logs, err := s.command.StderrPipe()
+	check(t, err)
+	check(t, s.command.Start())
+	log := &serverLog{answers: map[string]int{}, recorded: map[string]int{}}
+	lines := bufio.NewScanner(logs)
+	lines.Buffer(nil, 1<<20)
+	for s.url == "" && lines.Scan() {
+		var line struct{ Msg, Address string }
+		check(t, json.Unmarshal(lines.Bytes(), &line))
+		if line.Msg == "ready" {
+			s.url = "http://" + line.Address
+		}
+	}
+	if s.url == "" {
+		t.Fatalf("the server ended: %v", s.command.Wait())
+	}
+	go func() {
+		for lines.Scan() {
+			log.read(lines.Text())
+		}
+		s.ended <- s.command.Wait()
+	}()
+	return s, log
+}
+
+func (l *serverLog) read(text string) {
+	var line struct {
+		Level, Operation, Outcome string
+		Status                    int
+		Document                  string `json:"document_id"`
+	}
+	err := json.Unmarshal([]byte(text), &line)
+	if err != nil || line.Level == "ERROR" || line.Status >= http.StatusInternalServerError || strings.Contains(text, "SQLSTATE") {
+		l.complaints = append(l.complaints, text)
+	}
+	if line.Status != 0 {
+		l.answers[fmt.Sprintf("%s %d", line.Operation, line.Status)]++
+	}
+	if line.Operation == "recordDelivery" && line.Status == http.StatusCreated {
+		l.recorded[line.Document]++
+	}
+}
+
+// attempts counts a document's attempts, page by page.
+func (s *server) attempts(document string) int {
+	s.t.Helper()
+	var page struct {
+		Data []json.RawMessage
+		Next *string `json:"next_cursor"`
+	}
+	count, cursor := 0, ""
+	for {
+		check(s.t, json.Unmarshal(s.wants(http.StatusOK, http.MethodGet, "/v1/documents/"+document+"/delivery?limit=100"+cursor, ""), &page))
+		count += len(page.Data)
+		if page.Next == nil {
+			return count
+		}
+		cursor = "&cursor=" + *page.Next
+	}
+}
