@@ -215,7 +215,7 @@ func readPageByPage(u users) {
 	}
 	var got [][]string
 	for query := "?limit=3"; query != ""; {
-		page := decode[page](u.T, u.auditor.gets(http.StatusOK, http.MethodGet, path+"/delivery"+query, ""))
+		page := decode[attemptPage](u.T, u.auditor.gets(http.StatusOK, http.MethodGet, path+"/delivery"+query, ""))
 		got = append(got, page.executions())
 		query = ""
 		if page.NextCursor != nil && len(got) < 10 {
@@ -346,12 +346,12 @@ func (p problem) fields() (names []string) {
 	return names
 }
 
-type page struct {
+type attemptPage struct {
 	Data       []attempt
 	NextCursor *string `json:"next_cursor"`
 }
 
-func (p page) executions() (ids []string) {
+func (p attemptPage) executions() (ids []string) {
 	for _, a := range p.Data {
 		ids = append(ids, a.ExecutionID)
 	}
@@ -361,7 +361,7 @@ func (p page) executions() (ids []string) {
 // history are the execution ids of all that a query finds, which has to fit on one page.
 func (u users) history(path, query string) []string {
 	u.Helper()
-	found := decode[page](u.T, u.auditor.gets(http.StatusOK, http.MethodGet, path+query, ""))
+	found := decode[attemptPage](u.T, u.auditor.gets(http.StatusOK, http.MethodGet, path+query, ""))
 	if found.NextCursor != nil {
 		u.Errorf("%s%s finds more than a page", path, query)
 	}
