@@ -110,12 +110,12 @@ func fuzz(t *testing.T, s *server, seed int, phases string) int {
 		"NUMORA_TEST_KEY=" + s.key,
 	}
 	output, err := c.CombinedOutput()
-	if err != nil {
-		t.Errorf("seed %d, phases %s: %v\n%s", seed, phases, err, output)
-	}
 	count := generated.FindSubmatch(output)
 	if count == nil {
-		t.Fatalf("seed %d, phases %s: it does not tell how many cases it tried:\n%s", seed, phases, output)
+		t.Fatalf("seed %d, phases %s: it did not get to its cases: %v\n%s", seed, phases, err, output)
+	}
+	if err != nil {
+		t.Errorf("seed %d, phases %s: %v\n%s", seed, phases, err, output)
 	}
 	n, err := strconv.Atoi(string(count[1]))
 	check(t, err)
