@@ -10,7 +10,7 @@ WITH_POSTGRES = go run ./internal/testpg --
 .PHONY: help run build test test-race test-contract test-browser lint generate verify bench tools
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: ## Start the server on http://127.0.0.1:8080, with everything it keeps in data/
 	go run ./cmd/numora-delivery serve --dev

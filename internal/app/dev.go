@@ -20,35 +20,36 @@ const (
 	devKeyFile    = devFolder + "/dev.key"
 	devDocumentID = "4be38121-3791-4856-80d5-c57dbec2cf78"
 
-	// The contract's example of an attempt, on a document of its own: nothing is reported yet of the first one.
+	// An attempt under the id of the contract's example, on a document of its own: nothing is reported yet of the first.
 	devDeliveredID = "doc_delivered"
 	devAttemptID   = "019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55"
 )
 
 // prepareDev makes what the README's first steps and the contract's examples need, where it is missing, and says
-// where it is.
-func prepareDev(ctx context.Context, db *store.Store, authenticator *apikey.Authenticator, address net.Addr, screen io.Writer) error {
+// where it is; withDocs tells whether Swagger UI is served.
+func prepareDev(ctx context.Context, db *store.Store, authenticator *apikey.Authenticator, address net.Addr, withDocs bool, screen io.Writer) error {
 	key, err := ensureDevKey(ctx, db, authenticator)
 	if err != nil {
 		return fmt.Errorf("prepare %s: %w", devKeyFile, err)
 	}
-	for _, id := range []string{devDocumentID, devDeliveredID} {
-		if err := ensureDevDocument(ctx, db, id); err != nil {
-			return fmt.Errorf("register the example document %s: %w", id, err)
-		}
+	if err := ensureDevDocument(ctx, db); err != nil {
+		return fmt.Errorf("register the example document: %w", err)
 	}
-	if err := ensureDevAttempt(ctx, db, key); err != nil {
+	if err := ensureDevDelivered(ctx, db, key); err != nil {
 		return fmt.Errorf("record the example attempt: %w", err)
 	}
+	docs := ""
+	if withDocs {
+		docs = fmt.Sprintf("\n  explore the API    http://%s/docs/", address)
+	}
 	_, err = fmt.Fprintf(screen, `
-Numora Delivery listens on http://%[1]s
-  explore the API    http://%[1]s/docs/
-  API key            %[2]s, with all scopes
-  example document   %[3]s
-  a delivered one    %[4]s, by the attempt %[5]s
+Numora Delivery listens on http://%s%s
+  API key            %s, with all scopes
+  example document   %s
+  a delivered one    %s, by the attempt %s
 Stop it with Ctrl-C; start over with: rm -rf data
 
-`, address, devKeyFile, devDocumentID, devDeliveredID, devAttemptID)
+`, address, docs, devKeyFile, devDocumentID, devDeliveredID, devAttemptID)
 	return err
 }
 
@@ -77,27 +78,32 @@ func ensureDevKey(ctx context.Context, db *store.Store, authenticator *apikey.Au
 	return key, db.AddKey(ctx, key)
 }
 
-func ensureDevDocument(ctx context.Context, db *store.Store, id string) error {
-	_, err := db.Document(ctx, id)
+// devRegistration is what the example documents are registered as.
+var devRegistration = delivery.Registration{Schema: "invoice", Stage: delivery.Reviewed, Providers: []string{"dynamics365"}}
+
+func ensureDevDocument(ctx context.Context, db *store.Store) error {
+	_, err := db.Document(ctx, devDocumentID)
 	if !errors.Is(err, delivery.ErrDocumentNotFound) {
 		return err
 	}
-	_, _, err = db.PutDocument(ctx, id, delivery.Registration{
-		Schema: "invoice", Stage: delivery.Reviewed, Providers: []string{"dynamics365"},
-	}, nil)
+	_, _, err = db.PutDocument(ctx, devDocumentID, devRegistration, nil)
 	return err
 }
 
-// ensureDevAttempt records what a worker with the key would have reported. Recorded once, it is a replay ever after;
-// the one who used its execution id for something else does without the example.
-func ensureDevAttempt(ctx context.Context, db *store.Store, key apikey.Key) error {
-	_, err := db.Record(ctx, []delivery.Attempt{{
+// ensureDevDelivered registers a document and records what a worker with the key would have reported of it, both or
+// none. A document that has its id already is somebody's own, and is left alone.
+func ensureDevDelivered(ctx context.Context, db *store.Store, key apikey.Key) error {
+	_, err := db.Document(ctx, devDeliveredID)
+	if !errors.Is(err, delivery.ErrDocumentNotFound) {
+		return err
+	}
+	_, err = db.Record(ctx, []delivery.Attempt{{
 		ID: devAttemptID,
 		Report: delivery.Report{
 			DocumentID: devDeliveredID, Provider: "dynamics365", Status: delivery.Succeeded, ExecutionID: "n8n-811-" + devDeliveredID,
 			AttemptedAt: time.Date(2026, time.March, 24, 3, 0, 0, 0, time.UTC), ExternalRecordID: "crm-row-001",
 		},
 		RequestID: "serve-dev", RecordedBy: delivery.RecordedBy{KeyID: key.ID, Name: key.Name},
-	}}, nil)
+	}}, &devRegistration)
 	return err
 }

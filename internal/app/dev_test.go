@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/numora/delivery/internal/store/storetest"
 )
 
 func startDev(t *testing.T, folder string) *server {
@@ -68,4 +70,19 @@ func TestDev_HasAllThatTheFirstStepsNeed(t *testing.T) {
 		t.Error("it kept a key that the database does not know")
 	}
 	fresh.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+}
+
+// A history that somebody has already gets no invented attempt.
+func TestDev_LeavesADocumentOfSomebodysOwnAlone(t *testing.T) {
+	databaseURL := storetest.SQLite(t)
+	s := start(t, databaseURL, newKey(t, databaseURL))
+	s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/doc_delivered", `{"status":"reviewed","providers":["dynamics365"]}`)
+	check(t, s.command.Process.Signal(os.Interrupt))
+	s.wait()
+	environment := []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_DOCS=off"}
+	dev := startIn(t, t.TempDir(), s.key, environment, "serve", "--dev", "--listen", "127.0.0.1:0")
+	if document := dev.wants(http.StatusOK, http.MethodGet, "/v1/documents/doc_delivered", ""); !strings.Contains(string(document), `"status":"reviewed"`) {
+		t.Errorf("the document is %s", document)
+	}
+	dev.wants(http.StatusNotFound, http.MethodGet, exampleAttempt, "")
 }

@@ -249,7 +249,7 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 			slog.Int64("schema", found), slog.Int64("schema_needed", needed))
 	}
 	if s.settings.Dev {
-		return prepareDev(ctx, s.db, s.authenticator, address, s.screen)
+		return prepareDev(ctx, s.db, s.authenticator, address, s.settings.Docs != config.Off, s.screen)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ type Serve struct {
 	Docs                string   `env:"NUMORA_DOCS" default:"on" placeholder:"on|off" help:"Serve Swagger UI at /docs/ (default ${default}). The contract itself, /openapi.yaml, is served either way."`
 	LogFormat           string   `env:"NUMORA_LOG_FORMAT" default:"json" placeholder:"json|text" help:"Log as JSON lines, or as text for people (default ${default})."`
 	AllowLossyDatabase  Switch   `env:"NUMORA_ALLOW_LOSSY_DATABASE" help:"Acknowledge reports even if the database is set to lose them in a crash (fsync=off). For experiments."`
-	Dev                 bool     `help:"For trying out: keep everything in data/, make an API key there and register the example document."`
+	Dev                 bool     `help:"For trying out: keep everything in data/, make an API key there and register the example documents."`
 }
 
 const (
