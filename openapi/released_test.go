@@ -2,6 +2,7 @@ package openapi_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,7 +44,8 @@ func TestCompare(t *testing.T) {
 		summary     = "summary: Can it take work"
 		limit       = "      maxLength: 16384\n"
 		lower       = "      maxLength: 16383\n"
-		tooLong     = "request-property-max-length-decreased | POST /v1/documents/{id}/delivery"
+		tooLong     = "request-property-max-length-decreased"
+		announced   = tooLong + " | error_message | it was never met\n"
 		recorder    = "      required: [key_id, name]\n      properties:\n"
 		success     = "required: [provider, status, execution_id, attempted_at, external_record_id]\n      properties:\n"
 		demanding   = "required: [provider, status, execution_id, attempted_at, external_record_id, note]\n      properties:\n"
@@ -64,21 +66,33 @@ func TestCompare(t *testing.T) {
 		"a body's optional field is new": {old: "        providers:\n", new: newOptional + "        providers:\n", version: "0.1.1"},
 		"an answer's field is new":       {old: recorder, new: recorder + newOptional, version: "0.1.1"},
 
-		"an operation is gone":           {old: attempt, new: "  /v1/elsewhere/{attempt_id}:\n", version: "0.1.1", problem: "api-path-removed"},
-		"a scope is another":             {old: scope, new: "x-required-scope: documents:write", version: "0.1.1", problem: "required-scope-changed"},
-		"a body's limit is lower":        {old: limit, new: lower, version: "0.1.1", problem: tooLong},
-		"a body's required field is new": {old: success, new: demanding + newOptional, version: "0.1.1", problem: "new-required-request-property"},
-		"an answer's status is gone":     {old: "        \"201\":\n", new: "        \"202\":\n", version: "0.1.1", problem: "response-success-status-removed"},
-		"an answer's header is gone":     {old: "            Location:\n", new: "            Elsewhere:\n", version: "0.1.1", problem: "required-response-header-removed"},
-		"an answer's field is gone":      {old: "\n            recorded_by:\n", new: "\n            by:\n", version: "0.1.1", problem: "response-required-property-removed"},
+		"an operation is gone":               {old: attempt, new: "  /v1/elsewhere/{attempt_id}:\n", version: "0.1.1", problem: "api-path-removed"},
+		"an operation has another name":      {old: "operationId: getDocument\n", new: "operationId: readDocument\n", version: "0.1.1", problem: "api-operation-id-removed"},
+		"a scope is another":                 {old: scope, new: "x-required-scope: documents:write", version: "0.1.1", problem: "required-scope-changed"},
+		"a parameter's default is another":   {old: "default: 20", new: "default: 50", version: "0.1.1", problem: "request-parameter-default-value-changed"},
+		"a body's limit is lower":            {old: limit, new: lower, version: "0.1.1", problem: tooLong},
+		"a body's required field is new":     {old: success, new: demanding + newOptional, version: "0.1.1", problem: "new-required-request-property"},
+		"a body's free object is closed":     {old: "    Metadata:\n", new: "    Metadata:\n      additionalProperties: false\n", version: "0.1.1", problem: "additional-properties-changed"},
+		"an answer's success is gone":        {old: "        \"201\":\n", new: "        \"202\":\n", version: "0.1.1", problem: "response-success-status-removed"},
+		"an answer's error is gone":          {old: "        \"409\":\n", new: "        \"410\":\n", version: "0.1.1", problem: "response-non-success-status-removed"},
+		"an answer's header is gone":         {old: "            Location:\n", new: "            Elsewhere:\n", version: "0.1.1", problem: "required-response-header-removed"},
+		"an answer's header is another":      {old: "pattern: ^/v1/delivery/attempts/", new: "pattern: ^/v2/delivery/attempts/", version: "0.1.1", problem: "response-header-schema-changed"},
+		"an answer's field is gone":          {old: "\n            recorded_by:\n", new: "\n            by:\n", version: "0.1.1", problem: "response-required-property-removed"},
+		"an answer's optional field is gone": {old: "\n        outcome:\n", new: "\n        result:\n", version: "0.1.1", problem: "response-optional-property-removed"},
+		"an answer's value is new":           {old: "enum: [ready, ", new: "enum: [ready, pending, ", version: "0.1.1", problem: "response-property-enum-value-added"},
+		"it is served elsewhere":             {old: "  - url: /\n", new: "  - url: /api\n", version: "0.1.1", problem: "servers-changed"},
 
-		"announced":                  {old: limit, new: lower, version: "0.2.0", announced: "0.2.0 | " + tooLong + " | it was never met\n"},
-		"announced without a reason": {old: limit, new: lower, version: "0.2.0", announced: "0.2.0 | " + tooLong + " |\n", problem: "announce it"},
-		"announced, and the minor version not raised": {
-			old: limit, new: lower, version: "0.1.1", announced: "0.1.1 | " + tooLong + " | it was never met\n", problem: "a raised minor",
+		"announced": {old: limit, new: lower, version: "0.2.0", announced: "0.2.0 | " + announced},
+		"announced, of two": {
+			old: "enum: [ready, ", new: "enum: [ready, pending, leased, ", version: "0.2.0", problem: "new `leased` enum value",
+			announced: "0.2.0 | response-property-enum-value-added | `pending` enum value | leases are shown\n",
 		},
-		"announced, and not so":           {version: "0.2.0", announced: "0.2.0 | " + tooLong + " | it was never met\n", problem: "nothing breaks so"},
-		"announced by an earlier version": {version: "0.2.0", announced: "0.1.1 | " + tooLong + " | it was never met\n"},
+		"announced without a reason":                  {old: limit, new: lower, version: "0.2.0", announced: "0.2.0 | " + tooLong + " | error_message | \n", problem: "is not VERSION"},
+		"announced, and the minor version not raised": {old: limit, new: lower, version: "0.1.1", announced: "0.1.1 | " + announced, problem: "a raised minor"},
+		"announced, and not so":                       {version: "0.2.0", announced: "0.2.0 | " + announced, problem: "nothing breaks so"},
+		"announced and released":                      {version: "0.1.0", announced: "0.1.0 | " + announced},
+		"announced by an earlier version":             {version: "0.2.0", announced: "0.1.1 | " + announced},
+		"announced for a later version":               {version: "0.1.0", announced: "0.2.0 | " + announced, problem: "of a version up to this one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			released := read(t, "released/v0.1.0.yaml")
@@ -102,46 +116,111 @@ func compare(t *testing.T, released, contract []byte, announced string) (problem
 	if !bytes.Equal(released, contract) && semver.Compare(versionOf(now), versionOf(before)) <= 0 {
 		problems = append(problems, fmt.Sprintf("the contract differs from the released %s and needs a higher version", versionOf(before)))
 	}
-	reasons := reasonsIn(t, announced, versionOf(now))
+	lines, problems := announcements(announced, versionOf(now), problems)
+	used := map[string]bool{}
 	for _, change := range breaking(t, before, now) {
-		if reasons[change] == "" {
-			problems = append(problems, fmt.Sprintf("breaking: %s; mend it, or announce it with a reason in released/breaking.txt", change))
+		reason := ""
+		for _, line := range lines {
+			if line.kind == change.kind && strings.Contains(change.what, line.what) {
+				reason, used[line.what] = line.why, true
+			}
+		}
+		told := strings.TrimPrefix(versionOf(now), "v") + " | " + change.kind + " | " + change.what
+		if reason == "" {
+			problems = append(problems, "this breaks clients; mend it, or announce it in released/breaking.txt: "+told+" | WHY")
 		}
 		if !raised(versionOf(before), versionOf(now)) {
-			problems = append(problems, fmt.Sprintf("breaking: %s; that needs a raised minor version, from 1.0.0 on a raised major one", change))
+			problems = append(problems, "this breaks clients, and needs a raised minor version, from 1.0.0 on a raised major one: "+told)
 		}
-		delete(reasons, change)
 	}
-	for change := range reasons {
-		problems = append(problems, fmt.Sprintf("released/breaking.txt: %s is announced, and nothing breaks so", change))
+	for _, line := range lines {
+		// Once it is released as announced, nothing differs any more; the line stays, to be read.
+		if !used[line.what] && versionOf(before) != versionOf(now) {
+			problems = append(problems, fmt.Sprintf("released/breaking.txt: %s | %s is announced, and nothing breaks so", line.kind, line.what))
+		}
 	}
 	return problems
 }
 
-// breaking returns what would trouble a client of the contract before, each as "what | where".
-func breaking(t *testing.T, before, now *openapi3.T) (changes []string) {
+// breach is a change that breaks clients, in oasdiff's words.
+type breach struct{ kind, what string }
+
+// stricter are changes that oasdiff calls compatible and that break clients all the same: what they were promised is
+// gone, or the code generated for them has other names.
+var stricter = []string{
+	"response-optional-property-removed", "response-non-success-status-removed", "optional-response-header-removed",
+	"response-media-type-name-specialized", "request-body-discriminator-mapping-changed", "api-operation-id-removed", "api-schema-removed",
+	"request-parameter-default-value-added", "request-parameter-default-value-changed", "request-parameter-default-value-removed",
+}
+
+// breaking returns what would break a client of the contract before.
+func breaking(t *testing.T, before, now *openapi3.T) (found []breach) {
 	t.Helper()
-	var flat [2]*load.SpecInfo // in which of its parts a schema has a member is nothing to a client
-	for i, contract := range []*openapi3.T{before, now} {
-		merged, err := allof.MergeSpec(contract)
-		check(t, err)
-		flat[i] = &load.SpecInfo{Spec: merged}
+	levels := map[string]checker.Level{}
+	for _, kind := range stricter {
+		levels[kind] = checker.ERR
 	}
-	found, sources, err := diff.GetWithOperationsSourcesMap(diff.NewConfig(), flat[0], flat[1])
+	config := checker.NewConfig(checker.GetAllChecks(), checker.WithSeverityLevels(levels))
+	differences, sources, err := diff.GetWithOperationsSourcesMap(diff.NewConfig(), merged(t, before), merged(t, now))
 	check(t, err)
-	for _, change := range checker.CheckBackwardCompatibility(checker.NewConfig(checker.GetAllChecks()), found, sources) {
-		changes = append(changes, strings.TrimSpace(change.GetId()+" | "+change.GetOperation()+" "+change.GetPath()))
+	words := checker.NewDefaultLocalizer()
+	for _, change := range checker.CheckBackwardCompatibility(config, differences, sources) {
+		where := strings.TrimSpace(change.GetOperation() + " " + change.GetPath())
+		found = append(found, breach{change.GetId(), strings.TrimPrefix(where+": ", ": ") + change.GetUncolorizedText(words)})
+	}
+	found = append(found, unseen(t, before, now)...)
+	slices.SortFunc(found, func(a, b breach) int { return strings.Compare(a.kind+a.what, b.kind+b.what) })
+	return slices.Compact(found)
+}
+
+// merged is a contract whose schemas have no parts: in which of them a member stands is nothing to a client.
+func merged(t *testing.T, contract *openapi3.T) *load.SpecInfo {
+	t.Helper()
+	flat, err := allof.MergeSpec(contract)
+	check(t, err)
+	return &load.SpecInfo{Spec: flat}
+}
+
+// unseen are the breaches that oasdiff does not look for.
+func unseen(t *testing.T, before, now *openapi3.T) (found []breach) {
+	t.Helper()
+	differ := func(a, b any) bool { return asJSON(t, a) != asJSON(t, b) }
+	if differ(before.Servers, now.Servers) {
+		found = append(found, breach{"servers-changed", "the contract is served elsewhere"})
+	}
+	for name, schema := range before.Components.Schemas {
+		if other := now.Components.Schemas[name]; other != nil && differ(schema.Value.AdditionalProperties, other.Value.AdditionalProperties) {
+			found = append(found, breach{"additional-properties-changed", "schema " + name})
+		}
 	}
 	for path, item := range before.Paths.Map() {
 		for method, operation := range item.Operations() {
-			if item := now.Paths.Value(path); item != nil && item.GetOperation(method) != nil &&
-				item.GetOperation(method).Extensions["x-required-scope"] != operation.Extensions["x-required-scope"] {
-				changes = append(changes, "required-scope-changed | "+method+" "+path)
+			other := now.Paths.Value(path)
+			if other == nil || other.GetOperation(method) == nil {
+				continue // oasdiff tells
+			}
+			where, changed := method+" "+path, other.GetOperation(method)
+			if differ(operation.Extensions["x-required-scope"], changed.Extensions["x-required-scope"]) {
+				found = append(found, breach{"required-scope-changed", where})
+			}
+			for status, answer := range operation.Responses.Map() {
+				for name, header := range answer.Value.Headers {
+					if answer := changed.Responses.Value(status); answer != nil && answer.Value.Headers[name] != nil &&
+						differ(header.Value.Schema.Value, answer.Value.Headers[name].Value.Schema.Value) {
+						found = append(found, breach{"response-header-schema-changed", where + ": " + status + " " + name})
+					}
+				}
 			}
 		}
 	}
-	slices.Sort(changes)
-	return slices.Compact(changes)
+	return found
+}
+
+func asJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	check(t, err)
+	return string(text)
 }
 
 // raised tells whether a version may break what the one before had.
@@ -152,26 +231,24 @@ func raised(before, now string) bool {
 	return semver.Compare(semver.Major(now), semver.Major(before)) > 0
 }
 
-// reasonsIn returns the reasons for the breaking changes that a version brings.
-func reasonsIn(t *testing.T, announced, version string) map[string]string {
-	t.Helper()
-	reasons := map[string]string{}
-	for line := range strings.Lines(announced) {
+// announcement is a line of released/breaking.txt. It stands for all changes of its kind that hold its words.
+type announcement struct{ kind, what, why string }
+
+// announcements returns those of a version, and adds what is wrong with any to the problems.
+func announcements(text, version string, problems []string) ([]announcement, []string) {
+	var lines []announcement
+	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		parts := strings.Split(strings.TrimSpace(line), "|")
-		if len(parts) != 4 {
-			t.Fatalf("released/breaking.txt: %q has not four parts", line)
-		}
-		for i := range parts {
-			parts[i] = strings.TrimSpace(parts[i])
-		}
-		if "v"+parts[0] == version {
-			reasons[parts[1]+" | "+parts[2]] = parts[3]
+		parts := strings.Split(strings.TrimSpace(line), " | ")
+		if len(parts) != 4 || slices.Contains(parts, "") || semver.Compare("v"+parts[0], version) > 0 {
+			problems = append(problems, fmt.Sprintf("released/breaking.txt: %q is not VERSION | KIND | WORDS OF THE CHANGE | WHY, of a version up to this one", line))
+		} else if "v"+parts[0] == version {
+			lines = append(lines, announcement{parts[1], parts[2], parts[3]})
 		}
 	}
-	return reasons
+	return lines, problems
 }
 
 // releases returns the files of the released contracts, the last one last.
