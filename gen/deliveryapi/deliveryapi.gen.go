@@ -428,9 +428,6 @@ type DocumentRegistration struct {
 
 	// Providers The providers the document has to reach. Where the server's settings name the providers, any other
 	// is refused (422).
-	//
-	//
-	// Example: ["dynamics365"]
 	Providers *[]Provider `json:"providers,omitempty"`
 
 	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
@@ -1309,7 +1306,7 @@ type PayloadTooLargeJSONResponse struct {
 }
 
 type UnauthorizedResponseHeaders struct {
-	WWWAuthenticate *string
+	WWWAuthenticate string
 	XRequestID      *string
 }
 type UnauthorizedJSONResponse struct {
@@ -1319,7 +1316,7 @@ type UnauthorizedJSONResponse struct {
 }
 
 type UnavailableResponseHeaders struct {
-	RetryAfter *int32
+	RetryAfter int32
 	XRequestID *string
 }
 type UnavailableJSONResponse struct {
@@ -1861,9 +1858,7 @@ func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -1931,9 +1926,7 @@ func (response GetDeliveryAttempt401JSONResponse) VisitGetDeliveryAttemptRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.WWWAuthenticate != nil {
-		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
-	}
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2019,9 +2012,7 @@ func (response GetDeliveryAttempt503JSONResponse) VisitGetDeliveryAttemptRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2089,9 +2080,7 @@ func (response GetDocument401JSONResponse) VisitGetDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.WWWAuthenticate != nil {
-		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
-	}
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2177,9 +2166,7 @@ func (response GetDocument503JSONResponse) VisitGetDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2274,9 +2261,7 @@ func (response PutDocument401JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.WWWAuthenticate != nil {
-		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
-	}
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2400,9 +2385,7 @@ func (response PutDocument503JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2470,9 +2453,7 @@ func (response ListDocumentDelivery401JSONResponse) VisitListDocumentDeliveryRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.WWWAuthenticate != nil {
-		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
-	}
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2558,9 +2539,7 @@ func (response ListDocumentDelivery503JSONResponse) VisitListDocumentDeliveryRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2657,9 +2636,7 @@ func (response RecordDelivery401JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.WWWAuthenticate != nil {
-		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
-	}
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2815,9 +2792,7 @@ func (response RecordDelivery503JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}

@@ -414,9 +414,6 @@ type DocumentRegistration struct {
 
 	// Providers The providers the document has to reach. Where the server's settings name the providers, any other
 	// is refused (422).
-	//
-	//
-	// Example: ["dynamics365"]
 	Providers *[]Provider `json:"providers,omitempty"`
 
 	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
@@ -1646,7 +1643,7 @@ type GetDeliveryAttemptResponse400Headers struct {
 
 // GetDeliveryAttemptResponse401Headers the declared response headers of an HTTP 401 response for GetDeliveryAttempt
 type GetDeliveryAttemptResponse401Headers struct {
-	WWWAuthenticate *string
+	WWWAuthenticate string
 	XRequestID      *string
 }
 
@@ -1672,7 +1669,7 @@ type GetDeliveryAttemptResponse500Headers struct {
 
 // GetDeliveryAttemptResponse503Headers the declared response headers of an HTTP 503 response for GetDeliveryAttempt
 type GetDeliveryAttemptResponse503Headers struct {
-	RetryAfter *int32
+	RetryAfter int32
 	XRequestID *string
 }
 
@@ -1794,7 +1791,7 @@ type GetDocumentResponse400Headers struct {
 
 // GetDocumentResponse401Headers the declared response headers of an HTTP 401 response for GetDocument
 type GetDocumentResponse401Headers struct {
-	WWWAuthenticate *string
+	WWWAuthenticate string
 	XRequestID      *string
 }
 
@@ -1820,7 +1817,7 @@ type GetDocumentResponse500Headers struct {
 
 // GetDocumentResponse503Headers the declared response headers of an HTTP 503 response for GetDocument
 type GetDocumentResponse503Headers struct {
-	RetryAfter *int32
+	RetryAfter int32
 	XRequestID *string
 }
 
@@ -1947,7 +1944,7 @@ type PutDocumentResponse400Headers struct {
 
 // PutDocumentResponse401Headers the declared response headers of an HTTP 401 response for PutDocument
 type PutDocumentResponse401Headers struct {
-	WWWAuthenticate *string
+	WWWAuthenticate string
 	XRequestID      *string
 }
 
@@ -1983,7 +1980,7 @@ type PutDocumentResponse500Headers struct {
 
 // PutDocumentResponse503Headers the declared response headers of an HTTP 503 response for PutDocument
 type PutDocumentResponse503Headers struct {
-	RetryAfter *int32
+	RetryAfter int32
 	XRequestID *string
 }
 
@@ -2132,7 +2129,7 @@ type ListDocumentDeliveryResponse400Headers struct {
 
 // ListDocumentDeliveryResponse401Headers the declared response headers of an HTTP 401 response for ListDocumentDelivery
 type ListDocumentDeliveryResponse401Headers struct {
-	WWWAuthenticate *string
+	WWWAuthenticate string
 	XRequestID      *string
 }
 
@@ -2158,7 +2155,7 @@ type ListDocumentDeliveryResponse500Headers struct {
 
 // ListDocumentDeliveryResponse503Headers the declared response headers of an HTTP 503 response for ListDocumentDelivery
 type ListDocumentDeliveryResponse503Headers struct {
-	RetryAfter *int32
+	RetryAfter int32
 	XRequestID *string
 }
 
@@ -2287,7 +2284,7 @@ type RecordDeliveryResponse400Headers struct {
 
 // RecordDeliveryResponse401Headers the declared response headers of an HTTP 401 response for RecordDelivery
 type RecordDeliveryResponse401Headers struct {
-	WWWAuthenticate *string
+	WWWAuthenticate string
 	XRequestID      *string
 }
 
@@ -2333,7 +2330,7 @@ type RecordDeliveryResponse500Headers struct {
 
 // RecordDeliveryResponse503Headers the declared response headers of an HTTP 503 response for RecordDelivery
 type RecordDeliveryResponse503Headers struct {
-	RetryAfter *int32
+	RetryAfter int32
 	XRequestID *string
 }
 
@@ -2747,10 +2744,10 @@ func ParseGetDeliveryAttemptResponse(rsp *http.Response) (*GetDeliveryAttemptRes
 		var headers GetDeliveryAttemptResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -2804,10 +2801,10 @@ func ParseGetDeliveryAttemptResponse(rsp *http.Response) (*GetDeliveryAttemptRes
 		var headers GetDeliveryAttemptResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -2919,10 +2916,10 @@ func ParseGetDocumentResponse(rsp *http.Response) (*GetDocumentResponse, error) 
 		var headers GetDocumentResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -2976,10 +2973,10 @@ func ParseGetDocumentResponse(rsp *http.Response) (*GetDocumentResponse, error) 
 		var headers GetDocumentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -3122,10 +3119,10 @@ func ParsePutDocumentResponse(rsp *http.Response) (*PutDocumentResponse, error) 
 		var headers PutDocumentResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -3199,10 +3196,10 @@ func ParsePutDocumentResponse(rsp *http.Response) (*PutDocumentResponse, error) 
 		var headers PutDocumentResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -3314,10 +3311,10 @@ func ParseListDocumentDeliveryResponse(rsp *http.Response) (*ListDocumentDeliver
 		var headers ListDocumentDeliveryResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -3371,10 +3368,10 @@ func ParseListDocumentDeliveryResponse(rsp *http.Response) (*ListDocumentDeliver
 		var headers ListDocumentDeliveryResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -3545,10 +3542,10 @@ func ParseRecordDeliveryResponse(rsp *http.Response) (*RecordDeliveryResponse, e
 		var headers RecordDeliveryResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string
@@ -3642,10 +3639,10 @@ func ParseRecordDeliveryResponse(rsp *http.Response) (*RecordDeliveryResponse, e
 		var headers RecordDeliveryResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			}
-			headers.RetryAfter = &value
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
 			var value string

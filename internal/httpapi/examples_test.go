@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,12 +40,15 @@ func TestContract_EveryExampleIsWhatTheServerAnswers(t *testing.T) {
 	contract, err := openapi.Load()
 	check(t, err)
 	examples, unused := examplesOf(t, contract), maps.Clone(situations)
+	maps.Copy(unused, anywhere)
 	sent := map[string]bool{}
 	for _, e := range examples {
 		s, known := situations[e.key()]
 		delete(unused, e.key())
 		if !known {
-			s, known = anywhere[fmt.Sprintf("%d %s", e.status, e.name)]
+			general := fmt.Sprintf("%d %s", e.status, e.name)
+			s, known = anywhere[general]
+			delete(unused, general)
 		}
 		if !known {
 			t.Errorf("%s: the contract has an example that no situation here brings about", e.key())
@@ -72,6 +76,8 @@ func TestContract_EveryExampleIsWhatTheServerAnswers(t *testing.T) {
 	}
 }
 
+var anyID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
 func bringAbout(t *testing.T, a *api, e example, s situation) {
 	if s.prepare != nil {
 		s.prepare(a, e)
@@ -85,11 +91,12 @@ func bringAbout(t *testing.T, a *api, e example, s situation) {
 		if value == "" {
 			t.Errorf("the documented header %s is missing", name)
 		}
-		if strings.EqualFold(name, "x-request-id") && value != requestIDOf(e) {
-			t.Errorf("%s is %q, want %q", name, value, requestIDOf(e))
-		}
-		if header.Value.Description == "" {
-			t.Errorf("the header %s has no description", name)
+		if strings.EqualFold(name, "x-request-id") {
+			if value != requestIDOf(e) {
+				t.Errorf("%s is %q, want %q", name, value, requestIDOf(e))
+			}
+		} else if shown, _ := header.Value.Example.(string); shown != "" && anyID.ReplaceAllString(value, "ID") != anyID.ReplaceAllString(shown, "ID") {
+			t.Errorf("%s is %q, want something like %q", name, value, shown)
 		}
 	}
 	if e.name == wholeFile {
@@ -106,6 +113,49 @@ func bringAbout(t *testing.T, a *api, e example, s situation) {
 var files = []string{"getContractYaml", "getContractJson", "getDocs", "getDocsAsset"}
 
 const wholeFile = "file"
+
+// Examples stand where they are executed: at parameters and headers, one each, and at the media of bodies by name.
+func TestContract_HasNoExampleThatNobodyExecutes(t *testing.T) {
+	contract, err := openapi.Load()
+	check(t, err)
+	for _, item := range contract.Paths.Map() {
+		for _, operation := range item.Operations() {
+			for _, parameter := range slices.Concat(item.Parameters, operation.Parameters) {
+				if _, text := parameter.Value.Example.(string); !text && parameter.Value.Example != nil || parameter.Value.Examples != nil {
+					t.Errorf("%s: parameter %s has another example than one text", operation.OperationID, parameter.Value.Name)
+				}
+			}
+			for status, answer := range operation.Responses.Map() {
+				for name, header := range answer.Value.Headers {
+					if header.Value.Examples != nil {
+						t.Errorf("%s %s: header %s has more than one example", operation.OperationID, status, name)
+					}
+					if shown := header.Value.Example; shown != nil {
+						if err := header.Value.Schema.Value.VisitJSON(shown); err != nil {
+							t.Errorf("%s %s: the example of header %s: %v", operation.OperationID, status, name, err)
+						}
+					}
+				}
+				for kind, media := range answer.Value.Content {
+					if media.Example != nil {
+						t.Errorf("%s %s: the example of %s has no name", operation.OperationID, status, kind)
+					}
+				}
+			}
+		}
+	}
+	text, err := contract.MarshalJSON()
+	check(t, err)
+	var whole struct {
+		Components struct{ Schemas any }
+	}
+	check(t, json.Unmarshal(text, &whole))
+	schemas, err := json.Marshal(whole.Components.Schemas)
+	check(t, err)
+	if strings.Contains(string(schemas), `"example":`) {
+		t.Error("a schema has an example")
+	}
+}
 
 // examplesOf returns the examples of all answers, and one for each file. An answer without any is an error.
 func examplesOf(t *testing.T, contract *openapi3.T) []example {
