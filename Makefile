@@ -59,11 +59,13 @@ bench: ## Measure latency, start, memory, growth and overload, and print them be
 tools: .tools/node/installed .tools/python/installed
 
 .tools/node/installed: openapi/checks/package.json openapi/checks/package-lock.json
+	@command -v npm >/dev/null || { echo "this needs Node 18.20 or newer with npm; on Debian: apt-get install nodejs npm"; exit 1; }
 	rm -rf .tools/node && mkdir -p .tools/node && cp $^ .tools/node
 	npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund
 	touch $@
 
 .tools/python/installed: openapi/checks/requirements.txt
+	@python3 -c 'import ensurepip, venv' || { echo "this needs Python 3.11 or newer with venv; on Debian: apt-get install python3-venv"; exit 1; }
 	rm -rf .tools/python && python3 -m venv .tools/python
 	.tools/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r openapi/checks/requirements.txt
 	touch $@

@@ -35,7 +35,8 @@ type visit struct {
 	origin string
 
 	mutex    sync.Mutex
-	problems []string // what a page in order does not do
+	asked    map[string]bool // which addresses it asked for
+	problems []string        // what a page in order does not do
 }
 
 // open starts a browser that remembers nothing and goes to the documentation of the server at origin.
@@ -53,7 +54,7 @@ func open(t *testing.T, origin string) *visit {
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true),
 	)...)
 	t.Cleanup(cancel)
-	v := &visit{t: t, origin: origin}
+	v := &visit{t: t, origin: origin, asked: map[string]bool{}}
 	v.ctx, cancel = chromedp.NewContext(allocator, chromedp.WithListener(v.observe))
 	t.Cleanup(cancel)
 	v.do(
@@ -89,6 +90,9 @@ func (v *visit) observe(event any) {
 			}
 		}
 	case *network.EventRequestWillBeSent:
+		v.mutex.Lock()
+		v.asked[e.Request.URL] = true
+		v.mutex.Unlock()
 		if !strings.HasPrefix(e.Request.URL, v.origin+"/") && !strings.HasPrefix(e.Request.URL, "data:") {
 			problem = "it asks for " + e.Request.URL
 		}
@@ -211,6 +215,11 @@ func TestBrowser_Docs_EveryOperationWorksAsItStands(t *testing.T) {
 		}
 	}
 	v.unfold()
+	v.mutex.Lock()
+	if !v.asked[v.origin+"/openapi.yaml"] { // else nobody would have seen it ask for anything else
+		t.Errorf("it asked for %v, want the contract among them", v.asked)
+	}
+	v.mutex.Unlock()
 	for _, problem := range v.noted() {
 		t.Error(problem)
 	}
