@@ -3,7 +3,7 @@
 package app_test
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -132,43 +132,20 @@ type serverLog struct {
 // startLogged starts a server, with a key of its own, and reads its log to the end.
 func startLogged(t *testing.T, databaseURL string) (*server, *serverLog) {
 	t.Helper()
-	key := newKey(t, databaseURL)
-	s := &server{t: t, key: key, ended: make(chan error, 1)}
-	s.command = command(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=" + databaseURL}, "serve", "--listen", "127.0.0.1:0")
-	logs, err := s.command.StderrPipe()
-	check(t, err)
-	check(t, s.command.Start())
 	log := &serverLog{answers: map[string]int{}, recorded: map[string]int{}}
-	lines := bufio.NewScanner(logs)
-	lines.Buffer(nil, 1<<20)
-	for s.url == "" && lines.Scan() {
-		var line struct{ Msg, Address string }
-		check(t, json.Unmarshal(lines.Bytes(), &line))
-		if line.Msg == "ready" {
-			s.url = "http://" + line.Address
-		}
-	}
-	if s.url == "" {
-		t.Fatalf("the server ended: %v", s.command.Wait())
-	}
-	go func() {
-		for lines.Scan() {
-			log.read(lines.Text())
-		}
-		s.ended <- s.command.Wait()
-	}()
+	s := startRead(t, t.TempDir(), newKey(t, databaseURL), log.read, []string{"NUMORA_DATABASE_URL=" + databaseURL}, "serve", "--listen", "127.0.0.1:0")
 	return s, log
 }
 
-func (l *serverLog) read(text string) {
+func (l *serverLog) read(text []byte) {
 	var line struct {
 		Level, Operation, Outcome string
 		Status                    int
 		Document                  string `json:"document_id"`
 	}
-	err := json.Unmarshal([]byte(text), &line)
-	if err != nil || line.Level == "ERROR" || line.Status >= http.StatusInternalServerError || strings.Contains(text, "SQLSTATE") {
-		l.complaints = append(l.complaints, text)
+	err := json.Unmarshal(text, &line)
+	if err != nil || line.Level == "ERROR" || line.Status >= http.StatusInternalServerError || bytes.Contains(text, []byte("SQLSTATE")) {
+		l.complaints = append(l.complaints, string(text))
 	}
 	if line.Status != 0 {
 		l.answers[fmt.Sprintf("%s %d", line.Operation, line.Status)]++

@@ -87,6 +87,13 @@ func start(t *testing.T, databaseURL, key string) *server {
 
 func startIn(t *testing.T, folder, key string, environment []string, arguments ...string) *server {
 	t.Helper()
+	return startRead(t, folder, key, func([]byte) {}, environment, arguments...)
+}
+
+// startRead starts a server and waits until it serves. read gets each line of its log, one after the other, until the
+// server has ended.
+func startRead(t *testing.T, folder, key string, read func(line []byte), environment []string, arguments ...string) *server {
+	t.Helper()
 	s := &server{t: t, key: key, command: command(t, folder, environment, arguments...), ended: make(chan error, 1)}
 	logs, err := s.command.StderrPipe()
 	check(t, err)
@@ -95,7 +102,9 @@ func startIn(t *testing.T, folder, key string, environment []string, arguments .
 	go func() {
 		// The log says where it listens; the rest is read on, so that the server never waits for us.
 		lines := bufio.NewScanner(logs)
+		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
+			read(lines.Bytes())
 			var line struct{ Msg, Address string }
 			if json.Unmarshal(lines.Bytes(), &line) != nil {
 				continue
