@@ -38,19 +38,25 @@ func TestContract_Fuzzed(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, databaseURL string) {
 		t.Parallel()
 		s, log := startLogged(t, databaseURL)
+		var known bytes.Buffer // the answers that show what exists, one a line
 		for _, id := range fuzzedDocuments {
-			s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+id, `{"status":"reviewed"}`)
+			path := "/v1/documents/" + id
+			check(t, json.Compact(&known, s.wants(http.StatusCreated, http.MethodPut, path, `{"status":"reviewed"}`)))
+			known.WriteByte('\n')
 			for i := range 30 { // more than a page
-				s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+id+"/delivery", report(fmt.Sprintf("before-%s-%d", id, i)))
+				check(t, json.Compact(&known, s.wants(http.StatusCreated, http.MethodPost, path+"/delivery", report(fmt.Sprintf("before-%s-%d", id, i)))))
+				known.WriteByte('\n')
 			}
 		}
+		knownFile := filepath.Join(t.TempDir(), "known.jsonl")
+		check(t, os.WriteFile(knownFile, known.Bytes(), 0o600))
 		cases := 0
 		for round := 0; cases < wanted && !t.Failed(); round++ {
 			phases := "fuzzing,stateful"
 			if round == 0 {
 				phases = "examples,coverage," + phases // these two are the same each time
 			}
-			cases += fuzz(t, s, seed+round, phases)
+			cases += fuzz(t, s, knownFile, seed+round, phases)
 		}
 		s.wants(http.StatusOK, http.MethodGet, "/readyz", "")
 		check(t, s.command.Process.Signal(syscall.SIGTERM))
@@ -96,8 +102,9 @@ func number(t *testing.T, variable string, usual int) int {
 
 var generated = regexp.MustCompile(`(\d+) generated`)
 
-// fuzz runs Schemathesis once, from the root of the repository, and returns how many cases it tried.
-func fuzz(t *testing.T, s *server, seed int, phases string) int {
+// fuzz runs Schemathesis once, from the root of the repository, and returns how many cases it tried. It takes from
+// the file what exists, and adds what it learns.
+func fuzz(t *testing.T, s *server, knownFile string, seed int, phases string) int {
 	t.Helper()
 	root, err := filepath.Abs("../..")
 	check(t, err)
@@ -107,7 +114,7 @@ func fuzz(t *testing.T, s *server, seed int, phases string) int {
 	c.Dir = root
 	c.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "HYPOTHESIS_STORAGE_DIRECTORY=" + home, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1",
-		"NUMORA_TEST_KEY=" + s.key,
+		"NUMORA_TEST_KEY=" + s.key, "NUMORA_TEST_KNOWN=" + knownFile,
 	}
 	output, err := c.CombinedOutput()
 	count := generated.FindSubmatch(output)
