@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"maps"
 	"net/http"
 	"regexp"
@@ -30,6 +31,27 @@ func TestDocs_Policy_AllowsNothingButThisServersOwn(t *testing.T) {
 	if got := page.header.Get("Referrer-Policy"); got != "no-referrer" {
 		t.Errorf("Referrer-Policy is %q", got)
 	}
+}
+
+func TestDocs_NeedNothingFromElsewhere(t *testing.T) {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	page := a.get("/docs/", with("Authorization"))
+	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
+		t.Fatalf("/docs/: %d %v", page.status, page.header)
+	}
+	if bytes.Contains(page.body, []byte("http://")) || bytes.Contains(page.body, []byte("https://")) {
+		t.Errorf("the page names another host: %s", page.body)
+	}
+	for _, match := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllSubmatch(page.body, -1) {
+		got := a.get("/docs/"+string(match[1]), with("Authorization"))
+		if got.status != http.StatusOK || len(got.body) == 0 {
+			t.Errorf("/docs/%s: %d with %d bytes", match[1], got.status, len(got.body))
+		}
+		if head := a.do(http.MethodHead, "/docs/"+string(match[1]), nil); head.status != http.StatusOK || len(head.body) > 0 {
+			t.Errorf("HEAD /docs/%s: %d with %d bytes", match[1], head.status, len(head.body))
+		}
+	}
+	a.get("/docs/nothing.js").wantsError(t, http.StatusNotFound, "not_found")
 }
 
 // What the policy refuses, the page does not try.

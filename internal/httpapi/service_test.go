@@ -42,27 +42,6 @@ func TestContract_IsServedAsWritten(t *testing.T) {
 	}
 }
 
-func TestDocs_NeedNothingFromElsewhere(t *testing.T) {
-	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
-	page := a.get("/docs/", with("Authorization"))
-	if page.status != http.StatusOK || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
-		t.Fatalf("/docs/: %d %v", page.status, page.header)
-	}
-	if bytes.Contains(page.body, []byte("http://")) || bytes.Contains(page.body, []byte("https://")) {
-		t.Errorf("the page names another host: %s", page.body)
-	}
-	for _, match := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllSubmatch(page.body, -1) {
-		got := a.get("/docs/"+string(match[1]), with("Authorization"))
-		if got.status != http.StatusOK || len(got.body) == 0 {
-			t.Errorf("/docs/%s: %d with %d bytes", match[1], got.status, len(got.body))
-		}
-		if head := a.do(http.MethodHead, "/docs/"+string(match[1]), nil); head.status != http.StatusOK || len(head.body) > 0 {
-			t.Errorf("HEAD /docs/%s: %d with %d bytes", match[1], head.status, len(head.body))
-		}
-	}
-	a.get("/docs/nothing.js").wantsError(t, http.StatusNotFound, "not_found")
-}
-
 // The routes that the server has are those that the contract has, and HEAD beside GET on the service routes.
 func TestContract_ServerHasItsRoutesAndNoOthers(t *testing.T) {
 	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
