@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oasdiff/oasdiff/flatten/allof"
 )
 
 // proxyVariable names the executable of Prism, the validating proxy that "make test-contract" installs.
@@ -118,11 +119,14 @@ func closedContract(t *testing.T) (path string) {
 	t.Helper()
 	contract, err := openapi3.NewLoader().LoadFromFile("../../openapi/delivery.yaml")
 	check(t, err)
-	text, err := contract.MarshalJSON()
+	// Closed one by one, the parts of an object would each refuse the others' members.
+	merged, err := allof.MergeSpec(contract)
+	check(t, err)
+	text, err := merged.MarshalJSON()
 	check(t, err)
 	var document map[string]any
 	check(t, json.Unmarshal(text, &document))
-	closeObjects(document, document["components"].(map[string]any)["schemas"].(map[string]any))
+	closeObjects(document)
 	text, err = json.Marshal(document)
 	check(t, err)
 	path = filepath.Join(t.TempDir(), "delivery.json")
@@ -130,42 +134,18 @@ func closedContract(t *testing.T) (path string) {
 	return path
 }
 
-func closeObjects(node any, schemas map[string]any) {
+func closeObjects(node any) {
 	switch node := node.(type) {
 	case []any:
 		for _, child := range node {
-			closeObjects(child, schemas)
+			closeObjects(child)
 		}
 	case map[string]any:
-		mergeParts(node, schemas)
 		if _, named := node["properties"].(map[string]any); named && node["type"] == "object" && node["additionalProperties"] == nil {
 			node["additionalProperties"] = false
 		}
 		for _, child := range node {
-			closeObjects(child, schemas)
+			closeObjects(child)
 		}
 	}
-}
-
-// mergeParts makes one object of the objects in an allOf: closed one by one, each would refuse the others' members.
-func mergeParts(schema, schemas map[string]any) {
-	parts, _ := schema["allOf"].([]any)
-	if len(parts) < 2 {
-		return
-	}
-	properties, required := map[string]any{}, []any{}
-	for _, part := range parts {
-		part := part.(map[string]any)
-		if name, ok := part["$ref"].(string); ok {
-			part = schemas[strings.TrimPrefix(name, "#/components/schemas/")].(map[string]any)
-		}
-		for name, property := range part["properties"].(map[string]any) {
-			properties[name] = property
-		}
-		if names, ok := part["required"].([]any); ok {
-			required = append(required, names...)
-		}
-	}
-	delete(schema, "allOf")
-	schema["type"], schema["properties"], schema["required"] = "object", properties, required
 }
