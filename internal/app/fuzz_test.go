@@ -163,19 +163,15 @@ func (l *serverLog) read(text []byte) {
 }
 
 // attempts counts a document's attempts, page by page.
-func (s *server) attempts(document string) int {
+func (s *server) attempts(document string) (count int) {
 	s.t.Helper()
-	var page struct {
-		Data []json.RawMessage
-		Next *string `json:"next_cursor"`
-	}
-	count, cursor := 0, ""
-	for {
-		check(s.t, json.Unmarshal(s.wants(http.StatusOK, http.MethodGet, "/v1/documents/"+document+"/delivery?limit=100"+cursor, ""), &page))
+	for query := "?limit=100"; query != ""; {
+		page := decode[attemptPage](s.t, s.gets(http.StatusOK, http.MethodGet, "/v1/documents/"+document+"/delivery"+query, ""))
 		count += len(page.Data)
-		if page.Next == nil {
-			return count
+		query = ""
+		if page.NextCursor != nil {
+			query = "?limit=100&cursor=" + *page.NextCursor
 		}
-		cursor = "&cursor=" + *page.Next
 	}
+	return count
 }
