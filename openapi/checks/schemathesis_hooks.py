@@ -136,7 +136,7 @@ def rightly_refused(case, response):
     """Whether the request has the flaw that the answer names, one that the contract tells in words alone."""
     match case.operation.definition.raw["operationId"], response.status_code:
         case "recordDelivery" | "listDocumentDelivery" | "getDocument", 404:  # never registered
-            return case.path_parameters["id"] not in documents
+            return document_of(case) not in documents
         case "getDeliveryAttempt", 404:  # never recorded
             return case.path_parameters["attempt_id"] not in attempts
         case "getDocsAsset", 404:
@@ -160,9 +160,14 @@ def fields(response):
     return [detail["field"] for detail in response.json()["error"]["details"]]
 
 
+def document_of(case):
+    """The document's id, which a link may have made with its colons escaped."""
+    return urllib.parse.unquote(case.path_parameters["id"])
+
+
 def differences(case, recorded):
     """The delivery data in which a report differs from the attempt that is recorded under its execution id."""
-    report = {**case.body, "document_id": case.path_parameters["id"]}
+    report = {**case.body, "document_id": document_of(case)}
     names = ["document_id", "provider", "status", "external_record_id", "external_url", "error_code", "error_message"]
     differing = {name for name in names if report.get(name) != recorded[name]}
     # Both are cut to the microsecond when they are read.
