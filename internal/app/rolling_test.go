@@ -256,7 +256,7 @@ type client struct {
 	keeps       bool // keeps its connections
 	naive       bool // tries replicas that are not ready, too
 	connections map[*replica]*connection
-	last        string // the execution id that it reported last
+	last        string // the execution id of the last report that was acknowledged
 }
 
 type connection struct {
@@ -300,20 +300,19 @@ func (c *client) choose(n int) (*replica, *connection) {
 // exchange sends the client's n-th request to a replica and looks at the answer.
 func (c *client) exchange(n int, to *replica, over *connection) {
 	document := fmt.Sprint("/v1/documents/document-", c.number)
-	method, path, body, want := http.MethodPost, document+"/delivery", "", http.StatusCreated
+	method, path, want := http.MethodPost, document+"/delivery", http.StatusCreated
+	id := fmt.Sprintf("client-%d-report-%d", c.number, n)
+	body := report(id)
 	switch {
 	case n == 0:
 		method, path, body = http.MethodPut, document, `{"status":"reviewed","providers":["dynamics365"]}`
 	case n%8 == 3:
-		method, path, want = http.MethodGet, document, http.StatusOK
-	case n%8 == 5:
-		method, path, want = http.MethodGet, path+"?execution_id="+c.last, http.StatusOK
+		method, path, body, want = http.MethodGet, document, "", http.StatusOK
+	case n%8 == 5 && c.last != "":
+		method, path, body, want = http.MethodGet, path+"?execution_id="+c.last, "", http.StatusOK
 	case n%8 == 7:
 		method, path, want = http.MethodPut, document, http.StatusOK
 		body = fmt.Sprintf(`{"status":"reviewed","external_id":"%d"}`, n)
-	default:
-		c.last = fmt.Sprintf("client-%d-report-%d", c.number, n)
-		body = report(c.last)
 	}
 	delete(c.connections, to)
 	status, answer, closing, err := c.send(over, method, path, body)
@@ -331,7 +330,7 @@ func (c *client) exchange(n int, to *replica, over *connection) {
 		c.fail("%s %s to %s is lost: %v", method, path, to.address, err)
 	case status != want:
 		c.fail("%s %s to %s: %d, want %d: %s", method, path, to.address, status, want, answer)
-	case strings.HasSuffix(path, "="+c.last) && strings.Count(answer, `"`+c.last+`"`) != 1:
+	case strings.Contains(path, "?execution_id=") && strings.Count(answer, `"`+c.last+`"`) != 1:
 		c.fail("%s %s to %s: want one attempt: %s", method, path, to.address, answer)
 	}
 	c.load.mutex.Lock()
@@ -343,7 +342,8 @@ func (c *client) exchange(n int, to *replica, over *connection) {
 		c.load.farewells[to]++
 	}
 	if method == http.MethodPost && status == http.StatusCreated {
-		c.load.acknowledged = append(c.load.acknowledged, c.last)
+		c.last = id
+		c.load.acknowledged = append(c.load.acknowledged, id)
 	}
 }
 
