@@ -11,14 +11,17 @@ type Scope string
 
 // All scopes that the contract uses.
 const (
-	DeliveryWrite  Scope = "delivery:write"
-	DeliveryRead   Scope = "delivery:read"
-	DocumentsRead  Scope = "documents:read"
-	DocumentsWrite Scope = "documents:write"
+	DeliveryWrite   Scope = "delivery:write"
+	DeliveryRead    Scope = "delivery:read"
+	DeliveryRequeue Scope = "delivery:requeue"
+	DocumentsRead   Scope = "documents:read"
+	DocumentsWrite  Scope = "documents:write"
 )
 
 // Scopes lists every scope.
-func Scopes() []Scope { return []Scope{DeliveryRead, DeliveryWrite, DocumentsRead, DocumentsWrite} }
+func Scopes() []Scope {
+	return []Scope{DeliveryRead, DeliveryRequeue, DeliveryWrite, DocumentsRead, DocumentsWrite}
+}
 
 // ParseScopes turns names into scopes, sorted and without duplicates. An unknown name, or none at all, is
 // an error that lists the known ones.

@@ -103,7 +103,7 @@ func ensureDevDelivered(ctx context.Context, db *store.Store, key apikey.Key) er
 			DocumentID: devDeliveredID, Provider: "dynamics365", Status: delivery.Succeeded, ExecutionID: "n8n-811-" + devDeliveredID,
 			AttemptedAt: time.Date(2026, time.March, 24, 3, 0, 0, 0, time.UTC), ExternalRecordID: "crm-row-001",
 		},
-		RequestID: "serve-dev", RecordedBy: delivery.RecordedBy{KeyID: key.ID, Name: key.Name},
+		RequestID: "serve-dev", RecordedBy: delivery.Principal{KeyID: key.ID, Name: key.Name},
 	}}, &devRegistration)
 	return err
 }

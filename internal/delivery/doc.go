@@ -6,7 +6,8 @@
 // A *delivery report* is what a worker sends. A *delivery attempt* is the stored, immutable record of it.
 // A *delivery* is the obligation to bring one document to one provider; an attempt is one try. An
 // *execution id* names one attempt across everything; the same id with the same data is a *replay*, with
-// other data a *conflict*. A *lease* is a claimed delivery's time limit; a *requeue* starts a delivery anew.
+// other data a *conflict*. The *outbox* holds the deliveries that are *due*; a *claim* hands one of them to a
+// worker for as long as its *lease* is open; a *requeue* starts a delivery anew.
 //
 // # State of a delivery
 //
@@ -16,13 +17,23 @@
 //	pending    a lease is open
 //	succeeded  the latest attempt succeeded
 //	skipped    the latest attempt was skipped
-//	exhausted  MaxTries tries are used up
+//	exhausted  the tries of its retry policy are used up
 //	failed     the latest attempt failed
 //	ready      there is no attempt
 //
 // The latest attempt is the one with the greatest min(attempted at, recorded at); among equals the one
 // recorded last. So a late report of an older try never hides a newer outcome, and a worker whose clock
 // runs ahead cannot pin the state.
+//
+// # When a delivery is due
+//
+// A delivery is offered while its document is reviewed and it is not retired. It is due as soon as it is offered
+// or requeued; after a failed report, or a lease that ran out, the backoff of its [RetryPolicy] later, counted from
+// when the report was recorded or the lease ended. It is not due while a lease is open, when it is exhausted, and,
+// until it is requeued, once any attempt succeeded or was skipped, whatever is reported later.
+//
+// Tries are claims that were not released, and failed reports under ids that no such claim handed out; all of it
+// since the last requeue. So a delivery that kills its workers ends exhausted, not in a loop.
 //
 // # Push status of a document
 //

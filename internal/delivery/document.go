@@ -52,7 +52,7 @@ type Document struct {
 	UpdatedAt  time.Time  // when the registration last changed
 	Deliveries []Delivery // by provider, retired ones left out
 
-	// AsOf is the instant for which Status and the deliveries' states are told.
+	// AsOf is the instant, by the store's clock, for which Status is told.
 	AsOf time.Time
 }
 
@@ -61,8 +61,25 @@ type Delivery struct {
 	DocumentID  string
 	Provider    string
 	Standing    Standing
-	LastAttempt *Attempt // the one Standing.Latest names, whole
+	LastAttempt *Attempt  // the one Standing.Latest names, whole
+	LastClaim   *Claim    // the one Standing.Lease names, whole
+	Requeued    *Requeued // the last time; nil when it never was
+	Offered     bool      // its document is reviewed, and it is not retired
 	UpdatedAt   time.Time
+
+	// AsOf is the instant, by the store's clock, for which State and DueAt are told.
+	AsOf time.Time
+}
+
+// State tells where the delivery stands.
+func (d Delivery) State() State { return d.Standing.State(d.AsOf) }
+
+// DueAt is when the delivery is, or was, due by itself; zero when it is not offered, leased, or never due again.
+func (d Delivery) DueAt() time.Time {
+	if !d.Offered || d.Standing.Leased(d.AsOf) {
+		return time.Time{}
+	}
+	return d.Standing.DueAt
 }
 
 // Status is the document's public status.

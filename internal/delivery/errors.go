@@ -10,6 +10,17 @@ import (
 var (
 	ErrDocumentNotFound = errors.New("document not found")
 	ErrAttemptNotFound  = errors.New("delivery attempt not found")
+	ErrDeliveryNotFound = errors.New("the document has no delivery to this provider")
+
+	// ErrClaimNotFound says that no claim handed out this execution id, or to somebody else.
+	ErrClaimNotFound = errors.New("claim not found")
+	// ErrClaimOver says that a claim's lease has ended in another way than was asked for.
+	ErrClaimOver = errors.New("the claim's lease is over")
+
+	// ErrLeased says that a delivery is not requeued because a worker holds it just now.
+	ErrLeased = errors.New("a lease is open")
+	// ErrSettled says that a delivery is not requeued, unless by force, because it was delivered or skipped.
+	ErrSettled = errors.New("it was delivered or skipped")
 )
 
 // ConflictError says that an execution id is already recorded with other delivery data.

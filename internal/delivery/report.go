@@ -69,8 +69,8 @@ func (r Report) Differing(other Report) []string {
 	return fields
 }
 
-// RecordedBy is the principal whose key recorded something, as it was named then.
-type RecordedBy struct {
+// Principal is whose key it was, as it was named then.
+type Principal struct {
 	KeyID string
 	Name  string
 }
@@ -80,7 +80,7 @@ type Attempt struct {
 	ID string // UUID, lower case
 	Report
 	RequestID  string
-	RecordedBy RecordedBy
+	RecordedBy Principal
 	RecordedAt time.Time // by the store's clock; strictly increasing within one delivery
 }
 

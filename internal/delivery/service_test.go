@@ -57,7 +57,7 @@ func newService(store delivery.Store, settings delivery.Settings) *delivery.Serv
 
 func TestService_Record_GivesTheStoreTheReportAsItCame(t *testing.T) {
 	store := &answeringStore{recorded: []delivery.Recorded{{Result: delivery.Created}}}
-	by := delivery.RecordedBy{KeyID: "0123456789abcdef", Name: "crm-worker"}
+	by := delivery.Principal{KeyID: "0123456789abcdef", Name: "crm-worker"}
 	if _, _, err := newService(store, delivery.Settings{}).Record(t.Context(), fullReport(), by, "request-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestService_Record_AnswersWhatTheStoreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := &answeringStore{recorded: []delivery.Recorded{test.recorded}}
-			attempt, replayed, err := newService(store, delivery.Settings{}).Record(t.Context(), fullReport(), delivery.RecordedBy{}, "")
+			attempt, replayed, err := newService(store, delivery.Settings{}).Record(t.Context(), fullReport(), delivery.Principal{}, "")
 			if !reflect.DeepEqual(attempt, test.attempt) || replayed != test.replayed || !errors.Is(err, test.err) {
 				t.Errorf("got %+v, replayed %t, error %v", attempt, replayed, err)
 			}
@@ -94,7 +94,7 @@ func TestService_Record_AnswersWhatTheStoreFound(t *testing.T) {
 
 func TestService_Record_ConflictNamesTheIDAndTheFields(t *testing.T) {
 	store := &answeringStore{recorded: []delivery.Recorded{{Result: delivery.Conflicting, Differing: []string{"status", "error_code"}}}}
-	_, _, err := newService(store, delivery.Settings{}).Record(t.Context(), fullReport(), delivery.RecordedBy{}, "")
+	_, _, err := newService(store, delivery.Settings{}).Record(t.Context(), fullReport(), delivery.Principal{}, "")
 	conflict := (*delivery.ConflictError)(nil)
 	if !errors.As(err, &conflict) {
 		t.Fatalf("got %v, want a conflict", err)
@@ -106,7 +106,7 @@ func TestService_Record_ConflictNamesTheIDAndTheFields(t *testing.T) {
 
 func TestService_Record_UnknownResult_IsNoSuccess(t *testing.T) {
 	store := &answeringStore{recorded: []delivery.Recorded{{Result: "lost"}}}
-	if _, _, err := newService(store, delivery.Settings{}).Record(t.Context(), fullReport(), delivery.RecordedBy{}, ""); err == nil {
+	if _, _, err := newService(store, delivery.Settings{}).Record(t.Context(), fullReport(), delivery.Principal{}, ""); err == nil {
 		t.Error("a result that nobody knows was taken for a success")
 	}
 }
@@ -115,7 +115,7 @@ func TestService_Record_InvalidReport_NeverReachesTheStore(t *testing.T) {
 	store := &answeringStore{}
 	report := fullReport()
 	report.AttemptedAt = now.Add(delivery.MaxClockAhead + time.Microsecond)
-	_, _, err := newService(store, delivery.Settings{}).Record(t.Context(), report, delivery.RecordedBy{}, "")
+	_, _, err := newService(store, delivery.Settings{}).Record(t.Context(), report, delivery.Principal{}, "")
 	if invalid := (*delivery.InvalidValueError)(nil); !errors.As(err, &invalid) {
 		t.Errorf("got %v, want an invalid value", err)
 	}
@@ -141,7 +141,7 @@ func TestService_Record_UnknownDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := &answeringStore{recorded: []delivery.Recorded{{Result: delivery.Created}}}
 			// fullReport is for a provider that no setting names: that never refuses a report.
-			if _, _, err := newService(store, test.settings).Record(t.Context(), fullReport(), delivery.RecordedBy{}, ""); err != nil {
+			if _, _, err := newService(store, test.settings).Record(t.Context(), fullReport(), delivery.Principal{}, ""); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(store.unknown, test.want) {
@@ -203,7 +203,7 @@ func TestService_StoresErrors_ComeThroughUnchanged(t *testing.T) {
 	service := func(err error) *delivery.Service { return newService(&answeringStore{err: err}, delivery.Settings{}) }
 	for name, call := range map[string]func(ctx context.Context, s *delivery.Service) error{
 		"Record": func(ctx context.Context, s *delivery.Service) error {
-			_, _, err := s.Record(ctx, fullReport(), delivery.RecordedBy{}, "")
+			_, _, err := s.Record(ctx, fullReport(), delivery.Principal{}, "")
 			return err
 		},
 		"Attempt": func(ctx context.Context, s *delivery.Service) error { _, err := s.Attempt(ctx, "id"); return err },

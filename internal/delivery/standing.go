@@ -1,9 +1,9 @@
 package delivery
 
-import "time"
-
-// MaxTries is how many tries a delivery has before it is exhausted.
-const MaxTries = 12
+import (
+	"cmp"
+	"time"
+)
 
 // State is where one delivery stands; the package comment has the table.
 type State string
@@ -36,18 +36,64 @@ type Latest struct {
 // fold them again, and tests hold the two against each other.
 type Standing struct {
 	Touched bool    // was ever claimed, attempted or requeued
-	Tries   int     // since the last requeue: claims not released, and failed reports made without a claim
+	Tries   int     // since the last requeue: claims not released, and failed reports under any other id
 	Settled bool    // since the last requeue: some attempt succeeded or was skipped, no automatic retries
 	Latest  *Latest // since the last requeue; nil when there is none
-	Lease   *Lease  // the last claim's, until it is settled; may have run out
+	Lease   *Lease  // the last claim's, until it is settled or released; may have run out
+
+	// Since is when it last came into the outbox's sight: added, offered again, or requeued.
+	Since time.Time
 
 	// LastRecordedAt is when the newest attempt was recorded, requeues aside; zero when there is none.
 	LastRecordedAt time.Time
+
+	// What follows from the above under the policy of the last fact, see Under.
+	Resting State     // the state while no lease is open
+	DueAt   time.Time // when it is due by itself, if nothing else is recorded; zero when never
 }
 
-// Record returns the standing after a has been recorded. claimed tells whether a's execution id was
-// handed out by a claim of this delivery: that try was counted when it was claimed.
-func (s Standing) Record(a Attempt, claimed bool) Standing {
+// Under returns the standing with what follows from its facts under a policy.
+func (s Standing) Under(policy RetryPolicy) Standing {
+	switch {
+	case s.Latest != nil && s.Latest.Status == Succeeded:
+		s.Resting = DeliverySucceeded
+	case s.Latest != nil && s.Latest.Status == Skipped:
+		s.Resting = DeliverySkipped
+	case s.Tries >= policy.MaxTries:
+		s.Resting = Exhausted
+	case s.Latest != nil:
+		s.Resting = DeliveryFailed
+	default:
+		s.Resting = Ready
+	}
+	s.DueAt = s.dueAt(policy)
+	return s
+}
+
+// dueAt counts the backoff from the last failed report or, where that is later, from the lease's end.
+func (s Standing) dueAt(policy RetryPolicy) time.Time {
+	if s.Settled || s.Tries >= policy.MaxTries {
+		return time.Time{}
+	}
+	var last time.Time
+	if s.Latest != nil {
+		last = s.LastRecordedAt
+	}
+	if s.Lease != nil && s.Lease.ExpiresAt.After(last) {
+		last = s.Lease.ExpiresAt
+	}
+	if last.IsZero() {
+		return s.Since
+	}
+	if due := last.Add(policy.Backoff(s.Tries)); due.After(s.Since) {
+		return due
+	}
+	return s.Since
+}
+
+// Record returns the standing after a has been recorded. claimed tells whether a's execution id was handed
+// out by a claim of this delivery that counts among its tries: one since the last requeue, and not released.
+func (s Standing) Record(a Attempt, claimed bool, policy RetryPolicy) Standing {
 	s.Touched = true
 	s.LastRecordedAt = a.RecordedAt
 	if a.Status == Failed {
@@ -64,20 +110,40 @@ func (s Standing) Record(a Attempt, claimed bool) Standing {
 	if at := a.EffectiveAt(); s.Latest == nil || !at.Before(s.Latest.EffectiveAt) {
 		s.Latest = &Latest{AttemptID: a.ID, Status: a.Status, EffectiveAt: at}
 	}
-	return s
+	return s.Under(policy)
 }
 
 // Claim returns the standing after the delivery was leased.
-func (s Standing) Claim(lease Lease) Standing {
+func (s Standing) Claim(lease Lease, policy RetryPolicy) Standing {
 	s.Touched = true
 	s.Tries++
 	s.Lease = &lease
-	return s
+	return s.Under(policy)
+}
+
+// Extend returns the standing after its lease was given another end.
+func (s Standing) Extend(expiresAt time.Time, policy RetryPolicy) Standing {
+	s.Lease = &Lease{ExecutionID: s.Lease.ExecutionID, ExpiresAt: expiresAt}
+	return s.Under(policy)
+}
+
+// Release returns the standing after its lease was given back: it was no try.
+func (s Standing) Release(policy RetryPolicy) Standing {
+	s.Tries--
+	s.Lease = nil
+	return s.Under(policy)
 }
 
 // Requeue returns the standing after the delivery was started anew.
-func (s Standing) Requeue() Standing {
-	return Standing{Touched: true, LastRecordedAt: s.LastRecordedAt}
+func (s Standing) Requeue(at time.Time, policy RetryPolicy) Standing {
+	return Standing{Touched: true, LastRecordedAt: s.LastRecordedAt, Since: at}.Under(policy)
+}
+
+// Offer returns the standing of a delivery that is offered from now on: its document was reviewed, or its
+// provider named.
+func (s Standing) Offer(at time.Time, policy RetryPolicy) Standing {
+	s.Since = at
+	return s.Under(policy)
 }
 
 // NextRecordedAt is the instant under which the next attempt is recorded at now: never at or before the
@@ -89,20 +155,15 @@ func (s Standing) NextRecordedAt(now time.Time) time.Time {
 	return now
 }
 
+// Leased tells whether a lease is open at now.
+func (s Standing) Leased(now time.Time) bool {
+	return s.Lease != nil && now.Before(s.Lease.ExpiresAt)
+}
+
 // State tells where the delivery stands at now.
 func (s Standing) State(now time.Time) State {
-	switch {
-	case s.Lease != nil && now.Before(s.Lease.ExpiresAt):
+	if s.Leased(now) {
 		return Pending
-	case s.Latest != nil && s.Latest.Status == Succeeded:
-		return DeliverySucceeded
-	case s.Latest != nil && s.Latest.Status == Skipped:
-		return DeliverySkipped
-	case s.Tries >= MaxTries:
-		return Exhausted
-	case s.Latest != nil:
-		return DeliveryFailed
-	default:
-		return Ready
 	}
+	return cmp.Or(s.Resting, Ready)
 }

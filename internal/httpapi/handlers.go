@@ -27,7 +27,7 @@ var errUnfinished = errors.New("not finished")
 
 func (h *handlers) RecordDelivery(ctx context.Context, request deliveryapi.RecordDeliveryRequestObject) (deliveryapi.RecordDeliveryResponseObject, error) {
 	call, report := callOf(ctx), toReport(request.ID, *request.Body)
-	by := delivery.RecordedBy{KeyID: call.key.ID, Name: call.key.Name}
+	by := delivery.Principal{KeyID: call.key.ID, Name: call.key.Name}
 	ctx, span := h.tracer.Start(ctx, "record")
 	defer func() { span.End() }() // deferred by itself it would take the text of a panic along
 	call.recording = newRecording(report, false, errUnfinished)

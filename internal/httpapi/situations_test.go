@@ -132,7 +132,7 @@ func recordAnswer(a *api, e example) {
 	}
 	for _, s := range shown.Data {
 		_, err := a.store.Record(a.t.Context(), []delivery.Attempt{{
-			ID: s.ID, RequestID: s.RequestID, RecordedBy: delivery.RecordedBy{KeyID: s.RecordedBy.KeyID, Name: s.RecordedBy.Name},
+			ID: s.ID, RequestID: s.RequestID, RecordedBy: delivery.Principal{KeyID: s.RecordedBy.KeyID, Name: s.RecordedBy.Name},
 			Report: delivery.Report{
 				DocumentID: s.DocumentID, Provider: s.Provider, Status: delivery.Status(s.Status), ExecutionID: s.ExecutionID,
 				AttemptedAt: s.AttemptedAt, ExternalRecordID: text(s.ExternalRecordID), ExternalURL: text(s.ExternalURL),

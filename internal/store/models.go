@@ -137,7 +137,7 @@ func (r attemptRow) attempt() delivery.Attempt {
 			ErrorCode: string(r.ErrorCode), ErrorMessage: string(r.ErrorMessage),
 		},
 		RequestID:  r.RequestID,
-		RecordedBy: delivery.RecordedBy{KeyID: r.RecordedByKeyID, Name: r.RecordedByName},
+		RecordedBy: delivery.Principal{KeyID: r.RecordedByKeyID, Name: r.RecordedByName},
 		RecordedAt: r.RecordedAt.Time,
 	}
 }

@@ -104,7 +104,7 @@ func attempt(executionID string, change ...func(*delivery.Attempt)) delivery.Att
 			ErrorCode: "none", ErrorMessage: "all well",
 		},
 		RequestID:  "request-1",
-		RecordedBy: delivery.RecordedBy{KeyID: "0123456789abcdef", Name: "crm-worker"},
+		RecordedBy: delivery.Principal{KeyID: "0123456789abcdef", Name: "crm-worker"},
 	}
 	for _, c := range change {
 		c(&a)
