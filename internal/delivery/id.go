@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// newAttemptID makes a UUID of version 7 (RFC 9562): it begins with the time, so that new attempts land
-// beside each other in an index.
-func newAttemptID(now time.Time) (string, error) {
+// newID makes a UUID of version 7 (RFC 9562): it begins with the time, so that new rows land beside
+// each other in an index.
+func newID(now time.Time) (string, error) {
 	var id [16]byte
 	binary.BigEndian.PutUint64(id[:8], uint64(now.UnixMilli())<<16)
 	if _, err := rand.Read(id[6:]); err != nil {
-		return "", fmt.Errorf("make an attempt id: %w", err)
+		return "", fmt.Errorf("make an id: %w", err)
 	}
 	id[6] = id[6]&0x0f | 0x70 // version
 	id[8] = id[8]&0x3f | 0x80 // variant

@@ -11,9 +11,9 @@ import (
 // RFC 9562: version 7 in the high half of byte 6, variant 10 in the high bits of byte 8.
 var uuid7 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
-func newID(t *testing.T, now time.Time) string {
+func madeID(t *testing.T, now time.Time) string {
 	t.Helper()
-	id, err := newAttemptID(now)
+	id, err := newID(now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func newID(t *testing.T, now time.Time) string {
 
 func TestNewAttemptID_IsAUUIDOfVersion7(t *testing.T) {
 	for range 1000 { // the bits around version and variant are random
-		if id := newID(t, time.Now()); !uuid7.MatchString(id) {
+		if id := madeID(t, time.Now()); !uuid7.MatchString(id) {
 			t.Fatalf("%s is no UUID of version 7 in lower case", id)
 		}
 	}
@@ -30,7 +30,7 @@ func TestNewAttemptID_IsAUUIDOfVersion7(t *testing.T) {
 
 func TestNewAttemptID_BeginsWithTheMilliseconds(t *testing.T) {
 	now := time.Date(2026, 3, 24, 3, 0, 0, 123999999, time.UTC)
-	id := newID(t, now)
+	id := madeID(t, now)
 	milliseconds := fmt.Sprintf("%012x", now.UnixMilli())
 	if got := id[:8] + id[9:13]; got != milliseconds {
 		t.Errorf("%s begins with %s, want %s", id, got, milliseconds)
@@ -43,7 +43,7 @@ func TestNewAttemptID_SortsByTime(t *testing.T) {
 	now := time.Date(2026, 3, 24, 3, 0, 0, 0, time.UTC)
 	for _, step := range []time.Duration{time.Millisecond, 15 * time.Millisecond, time.Second, time.Minute, time.Hour, 24 * time.Hour, 40000 * time.Hour} {
 		now = now.Add(step)
-		ids = append(ids, newID(t, now))
+		ids = append(ids, madeID(t, now))
 	}
 	if !slices.IsSorted(ids) {
 		t.Errorf("not in order of time: %v", ids)
@@ -55,7 +55,7 @@ func TestNewAttemptID_IsUniqueWithinOneInstant(t *testing.T) {
 	now := time.Now()
 	ids := map[string]bool{}
 	for range n {
-		ids[newID(t, now)] = true
+		ids[madeID(t, now)] = true
 	}
 	if len(ids) != n {
 		t.Errorf("%d ids were made, %d of them different", n, len(ids))
@@ -66,7 +66,7 @@ func TestNewAttemptID_HasAllItsOtherBitsRandom(t *testing.T) {
 	now := time.Now()
 	seen := make([]map[byte]bool, 36)
 	for range 1000 {
-		for i, digit := range []byte(newID(t, now)) {
+		for i, digit := range []byte(madeID(t, now)) {
 			if seen[i] == nil {
 				seen[i] = map[byte]bool{}
 			}

@@ -60,10 +60,12 @@ type Claim struct {
 type Claimed struct {
 	Item  OutboxItem
 	Claim Claim
+	DueAt time.Time // since when it was due
 }
 
 // Requeue is an order to start a delivery anew.
 type Requeue struct {
+	ID         string // UUID, lower case; made by Service
 	DocumentID string
 	Provider   string
 	Reason     string // may be empty

@@ -187,18 +187,6 @@ func TestService_PutDocument_Providers(t *testing.T) {
 	}
 }
 
-func TestService_Documents_AreToldAsOfTheServicesClock(t *testing.T) {
-	service := newService(&answeringStore{}, delivery.Settings{})
-	read, err := service.Document(t.Context(), "document")
-	if err != nil || !read.AsOf.Equal(now) {
-		t.Errorf("read as of %v, error %v, want %v", read.AsOf, err, now)
-	}
-	put, _, err := service.PutDocument(t.Context(), "document", delivery.Registration{})
-	if err != nil || !put.AsOf.Equal(now) {
-		t.Errorf("put as of %v, error %v, want %v", put.AsOf, err, now)
-	}
-}
-
 func TestService_StoresErrors_ComeThroughUnchanged(t *testing.T) {
 	service := func(err error) *delivery.Service { return newService(&answeringStore{err: err}, delivery.Settings{}) }
 	for name, call := range map[string]func(ctx context.Context, s *delivery.Service) error{

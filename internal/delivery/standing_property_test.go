@@ -11,52 +11,91 @@ import (
 	"github.com/numora/delivery/internal/delivery"
 )
 
-// event is one entry of a delivery's history: an attempt, a claim, or, when it is neither, a requeue.
+// event is one entry of a delivery's history: an attempt, a claim, the release of one, or, when it is none of them,
+// a requeue.
 type event struct {
-	attempt *delivery.Attempt
-	claim   *delivery.Lease
+	at       time.Time
+	attempt  *delivery.Attempt
+	claim    *delivery.Lease
+	released string // the claim's execution id
 }
 
 // wantStanding says what a history comes to in the words of the design, looking back over all of it,
 // where Standing moves on from fact to fact.
 func wantStanding(history []event) delivery.Standing {
 	want := delivery.Standing{Touched: len(history) > 0}
-	handedOut := map[string]bool{}
 	current := 0 // index of the first event since the last requeue
 	for i, e := range history {
 		switch {
 		case e.attempt != nil:
 			want.LastRecordedAt = e.attempt.RecordedAt
-		case e.claim != nil:
-			handedOut[e.claim.ExecutionID] = true
-		default:
+		case e.claim == nil && e.released == "":
 			current = i + 1
+			want.Since = e.at
 		}
 	}
 
 	var attempts []*delivery.Attempt
+	tries := map[string]bool{} // by execution id: each counts once
 	for i, e := range history[current:] {
-		if a := e.attempt; a != nil {
-			attempts = append(attempts, a)
-			want.Settled = want.Settled || a.Status != failed
-			if a.Status == failed && !handedOut[a.ExecutionID] {
-				want.Tries++
+		switch {
+		case e.attempt != nil:
+			attempts = append(attempts, e.attempt)
+			want.Settled = want.Settled || e.attempt.Status != failed
+			if e.attempt.Status == failed {
+				tries[e.attempt.ExecutionID] = true
 			}
-		} else {
-			want.Tries++
+		case e.claim != nil:
 			want.Lease = e.claim
 			if slices.ContainsFunc(history[current+i+1:], func(later event) bool { return ends(later, e.claim) }) {
 				want.Lease = nil
 			}
+			tries[e.claim.ExecutionID] = true
+		default:
+			delete(tries, e.released)
 		}
 	}
+	want.Tries = len(tries)
 
 	slices.SortStableFunc(attempts, func(a, b *delivery.Attempt) int { return effective(a).Compare(effective(b)) })
 	if len(attempts) > 0 {
 		latest := attempts[len(attempts)-1]
 		want.Latest = &delivery.Latest{AttemptID: latest.ID, Status: latest.Status, EffectiveAt: effective(latest)}
 	}
+	want.Resting = wantState(want, farFuture)
+	if !want.Settled && want.Tries < 12 {
+		want.DueAt = want.Since
+		if n := len(attempts); n > 0 {
+			want.DueAt = later(want.DueAt, attemptsByRecording(attempts)[n-1].Add(wantBackoff(want.Tries)))
+		}
+		if want.Lease != nil {
+			want.DueAt = later(want.DueAt, want.Lease.ExpiresAt.Add(wantBackoff(want.Tries)))
+		}
+	}
 	return want
+}
+
+var farFuture = minute(0).AddDate(1, 0, 0)
+
+// wantBackoff is thirty seconds, doubled for each further try, and an hour at most.
+func wantBackoff(tries int) time.Duration {
+	return min(time.Hour, 30*time.Second<<(tries-1))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func attemptsByRecording(attempts []*delivery.Attempt) []time.Time {
+	var recorded []time.Time
+	for _, a := range attempts {
+		recorded = append(recorded, a.RecordedAt)
+	}
+	slices.SortFunc(recorded, time.Time.Compare)
+	return recorded
 }
 
 func effective(a *delivery.Attempt) time.Time {
@@ -64,7 +103,7 @@ func effective(a *delivery.Attempt) time.Time {
 }
 
 func ends(e event, lease *delivery.Lease) bool {
-	return e.attempt != nil && (e.attempt.ExecutionID == lease.ExecutionID || e.attempt.Status != failed)
+	return e.released == lease.ExecutionID || e.attempt != nil && (e.attempt.ExecutionID == lease.ExecutionID || e.attempt.Status != failed)
 }
 
 func wantState(s delivery.Standing, now time.Time) delivery.State {
@@ -88,31 +127,38 @@ func TestStanding_EqualsItsDefinitionOnRandomHistories(t *testing.T) {
 	for seed := range uint64(400) {
 		source := rand.New(rand.NewPCG(seed, 1))
 		var history []event
-		var unreported []string // ids that claims handed out
+		var unreported []string       // ids that claims handed out
+		counting := map[string]bool{} // those of them that count as tries
 		var got delivery.Standing
 		clock := minute(0)
 		for step := range 60 {
 			// Steps are small, and sometimes backwards, so that equal instants are common.
 			clock = clock.Add(time.Duration(source.IntN(6)-1) * time.Minute)
-			var e event
+			e := event{at: clock}
 			switch n := source.IntN(40); {
 			case n == 0:
-				got = got.Requeue()
+				got = got.Requeue(clock, delivery.DefaultRetry)
+				counting = map[string]bool{}
+			case n == 1 && got.Lease != nil:
+				e.released = got.Lease.ExecutionID
+				delete(counting, e.released)
+				got = got.Release(delivery.DefaultRetry)
 			case n < 12:
 				e.claim = &delivery.Lease{ExecutionID: fmt.Sprint("claim ", step), ExpiresAt: clock.Add(time.Duration(source.IntN(10)) * time.Minute)}
 				unreported = append(unreported, e.claim.ExecutionID)
-				got = got.Claim(*e.claim)
+				counting[e.claim.ExecutionID] = true
+				got = got.Claim(*e.claim, delivery.DefaultRetry)
 			default:
-				id, onClaim := fmt.Sprint("own ", step), false
+				id := fmt.Sprint("own ", step)
 				if len(unreported) > 0 && n < 28 {
 					i := source.IntN(len(unreported))
-					id, onClaim = unreported[i], true
+					id = unreported[i]
 					unreported = slices.Delete(unreported, i, i+1)
 				}
 				status := []delivery.Status{failed, failed, failed, failed, failed, failed, failed, failed, succeeded, skipped}[source.IntN(10)]
 				a := attempt(status, id, clock.Add(time.Duration(source.IntN(9)-6)*time.Minute), got.NextRecordedAt(clock))
 				e.attempt = &a
-				got = got.Record(a, onClaim)
+				got = got.Record(a, counting[id], delivery.DefaultRetry)
 			}
 			history = append(history, e)
 

@@ -76,7 +76,9 @@ func TestStanding_Touched_BySomethingOfEachKind(t *testing.T) {
 
 func TestStanding_Requeue_KeepsOnlyRecordingOrder(t *testing.T) {
 	got := standingOf(claimed("a", 9), tried(succeeded, "b", 1, 2), tried(failed, "c", 1, 3), requeued)
-	want := delivery.Standing{Touched: true, LastRecordedAt: minute(3)}
+	want := delivery.Standing{
+		Touched: true, LastRecordedAt: minute(3), Since: minute(requeuedAt), Resting: delivery.Ready, DueAt: minute(requeuedAt),
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -33,14 +33,14 @@ func standingOf(facts ...fact) delivery.Standing {
 // tried is a report under an id that no claim handed out, of a try at one minute recorded at another.
 func tried(status delivery.Status, id string, attempted, recorded int) fact {
 	return func(s delivery.Standing) delivery.Standing {
-		return s.Record(attempt(status, id, minute(attempted), minute(recorded)), false)
+		return s.Record(attempt(status, id, minute(attempted), minute(recorded)), false, delivery.DefaultRetry)
 	}
 }
 
 // triedOnClaim is a report under an id that a claim of the delivery handed out.
 func triedOnClaim(status delivery.Status, id string, recorded int) fact {
 	return func(s delivery.Standing) delivery.Standing {
-		return s.Record(attempt(status, id, minute(recorded), minute(recorded)), true)
+		return s.Record(attempt(status, id, minute(recorded), minute(recorded)), true, delivery.DefaultRetry)
 	}
 }
 
@@ -54,11 +54,26 @@ func attempt(status delivery.Status, id string, attempted, recorded time.Time) d
 
 func claimed(id string, expires int) fact {
 	return func(s delivery.Standing) delivery.Standing {
-		return s.Claim(delivery.Lease{ExecutionID: id, ExpiresAt: minute(expires)})
+		return s.Claim(delivery.Lease{ExecutionID: id, ExpiresAt: minute(expires)}, delivery.DefaultRetry)
 	}
 }
 
-var requeued fact = delivery.Standing.Requeue
+func extended(expires int) fact {
+	return func(s delivery.Standing) delivery.Standing { return s.Extend(minute(expires), delivery.DefaultRetry) }
+}
+
+func released(s delivery.Standing) delivery.Standing { return s.Release(delivery.DefaultRetry) }
+
+func offered(at int) fact {
+	return func(s delivery.Standing) delivery.Standing { return s.Offer(minute(at), delivery.DefaultRetry) }
+}
+
+// requeuedAt is the minute of requeued, after whatever was recorded before it in these tests.
+const requeuedAt = 20
+
+func requeued(s delivery.Standing) delivery.Standing {
+	return s.Requeue(minute(requeuedAt), delivery.DefaultRetry)
+}
 
 // times are the facts, one after the other, n times.
 func times(n int, facts ...fact) fact {

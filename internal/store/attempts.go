@@ -31,14 +31,18 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if err != nil {
 		return delivery.AttemptPage{}, err
 	}
-	selected := db.Where("document_id = ?", query.DocumentID)
+	selected := db
 	for _, filter := range []struct {
 		condition string
 		value     string
 	}{
+		{"document_id = ?", query.DocumentID},
 		{"provider = ?", query.Provider},
 		{"status = ?", string(query.Status)},
 		{"execution_id = ?", query.ExecutionID},
+		{"external_record_id = ?", query.ExternalRecordID},
+		{"error_code = ?", query.ErrorCode},
+		{"request_id = ?", query.RequestID},
 	} {
 		if filter.value != "" {
 			selected = selected.Where(filter.condition, filter.value)
@@ -58,7 +62,7 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if err := selected.Order("recorded_at DESC, id DESC").Limit(query.Limit + 1).Find(&rows).Error; err != nil {
 		return delivery.AttemptPage{}, s.translate(fmt.Errorf("list attempts: %w", err))
 	}
-	if len(rows) == 0 {
+	if len(rows) == 0 && query.OfDocument {
 		if err := s.requireDocument(db, query.DocumentID); err != nil {
 			return delivery.AttemptPage{}, err
 		}

@@ -21,7 +21,7 @@ var migrations embed.FS
 
 // schemaVersion is the schema level this binary needs: the number of its last migration. Within a major
 // version migrations only add, so a newer schema serves too.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // Migrate brings the schema up to what this binary needs. Any number of processes may call it at once.
 func (s *Store) Migrate(ctx context.Context) error {

@@ -28,14 +28,24 @@ type deliveryRow struct {
 	DocumentID        string `gorm:"primaryKey"`
 	Provider          string `gorm:"primaryKey"`
 	Retired           bool
+	Offered           bool
 	Touched           bool
 	Tries             int
 	Settled           bool
+	Since             instant
 	LatestAttemptID   optional
 	LatestStatus      optional
 	LatestEffectiveAt instant
 	LastRecordedAt    instant
+	LeaseExecutionID  optional
+	LeaseExpiresAt    instant
+	Resting           optional
+	DueAt             instant
+	DeliveryKey       optional
+	RequeueID         optional
+	ExternalID        optional
 	UpdatedAt         instant `gorm:"autoUpdateTime:false"`
+	DerivedAt         instant
 }
 
 func (deliveryRow) TableName() string { return "deliveries" }
@@ -59,6 +69,36 @@ type attemptRow struct {
 
 func (attemptRow) TableName() string { return "delivery_attempts" }
 
+type claimRow struct {
+	ExecutionID string `gorm:"primaryKey"`
+	DocumentID  string
+	Provider    string
+	DeliveryKey string
+	Worker      optional
+	KeyID       string
+	KeyName     string
+	ClaimedAt   instant
+	ExpiresAt   instant
+	ReleasedAt  instant
+}
+
+func (claimRow) TableName() string { return "claims" }
+
+type auditRow struct {
+	ID         string `gorm:"primaryKey"`
+	Kind       string
+	DocumentID optional
+	Provider   optional
+	Reason     optional
+	Forced     bool
+	KeyID      string
+	KeyName    string
+	RequestID  string
+	RecordedAt instant
+}
+
+func (auditRow) TableName() string { return "audit_entries" }
+
 type keyRow struct {
 	ID        string `gorm:"primaryKey"`
 	Kind      string
@@ -79,7 +119,7 @@ func newDocumentRow(id string, r delivery.Registration, now instant) documentRow
 	}
 }
 
-func (r documentRow) document(deliveries []delivery.Delivery) delivery.Document {
+func (r documentRow) document(now instant) delivery.Document {
 	var metadata []byte
 	if r.Metadata != "" {
 		metadata = []byte(r.Metadata)
@@ -87,13 +127,23 @@ func (r documentRow) document(deliveries []delivery.Delivery) delivery.Document 
 	return delivery.Document{
 		ID: r.ID, Schema: string(r.Schema), Stage: delivery.Stage(r.Stage), ExternalID: string(r.ExternalID),
 		Metadata: metadata, ResultURL: string(r.ResultURL),
-		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, Deliveries: deliveries,
+		CreatedAt: r.CreatedAt.Time, UpdatedAt: r.UpdatedAt.Time, AsOf: now.Time,
 	}
 }
 
+// newDeliveryRow is a delivery that its document has from now on.
+func newDeliveryRow(document documentRow, provider string, now instant, policy delivery.RetryPolicy) deliveryRow {
+	row := deliveryRow{DocumentID: document.ID, Provider: provider, Offered: document.reviewed(), ExternalID: document.ExternalID}
+	row.setStanding(delivery.Standing{}.Offer(now.Time, policy), now)
+	return row
+}
+
+func (r documentRow) reviewed() bool { return r.Stage == string(delivery.Reviewed) }
+
 func (r deliveryRow) standing() delivery.Standing {
 	s := delivery.Standing{
-		Touched: r.Touched, Tries: r.Tries, Settled: r.Settled, LastRecordedAt: r.LastRecordedAt.Time,
+		Touched: r.Touched, Tries: r.Tries, Settled: r.Settled, Since: r.Since.Time, LastRecordedAt: r.LastRecordedAt.Time,
+		Resting: delivery.State(r.Resting), DueAt: r.DueAt.Time,
 	}
 	if r.LatestAttemptID != "" {
 		s.Latest = &delivery.Latest{
@@ -101,11 +151,22 @@ func (r deliveryRow) standing() delivery.Standing {
 			EffectiveAt: r.LatestEffectiveAt.Time,
 		}
 	}
+	if r.LeaseExecutionID != "" {
+		s.Lease = &delivery.Lease{ExecutionID: string(r.LeaseExecutionID), ExpiresAt: r.LeaseExpiresAt.Time}
+	}
 	return s
 }
 
+// current is the standing, also where what follows from the facts was not derived by a server of an older version.
+func (r deliveryRow) current() delivery.Standing {
+	if r.DerivedAt.Equal(r.UpdatedAt.Time) {
+		return r.standing()
+	}
+	return r.standing().Under(delivery.DefaultRetry)
+}
+
 func (r *deliveryRow) setStanding(s delivery.Standing, now instant) {
-	r.Touched, r.Tries, r.Settled = s.Touched, s.Tries, s.Settled
+	r.Touched, r.Tries, r.Settled, r.Since = s.Touched, s.Tries, s.Settled, instant{s.Since}
 	r.LatestAttemptID, r.LatestStatus, r.LatestEffectiveAt = "", "", instant{}
 	if s.Latest != nil {
 		r.LatestAttemptID = optional(s.Latest.AttemptID)
@@ -113,7 +174,33 @@ func (r *deliveryRow) setStanding(s delivery.Standing, now instant) {
 		r.LatestEffectiveAt = instant{s.Latest.EffectiveAt}
 	}
 	r.LastRecordedAt = instant{s.LastRecordedAt}
-	r.UpdatedAt = now
+	r.LeaseExecutionID, r.LeaseExpiresAt = "", instant{}
+	if s.Lease != nil {
+		r.LeaseExecutionID, r.LeaseExpiresAt = optional(s.Lease.ExecutionID), instant{s.Lease.ExpiresAt}
+	}
+	r.Resting, r.DueAt = optional(s.Resting), instant{s.DueAt}
+	r.UpdatedAt, r.DerivedAt = now, now
+}
+
+func (r claimRow) claim() delivery.Claim {
+	return delivery.Claim{
+		ExecutionID: r.ExecutionID, DocumentID: r.DocumentID, Provider: r.Provider, DeliveryKey: r.DeliveryKey,
+		Worker: string(r.Worker), By: delivery.Principal{KeyID: r.KeyID, Name: r.KeyName},
+		ExpiresAt: r.ExpiresAt.Time, ReleasedAt: r.ReleasedAt.Time,
+	}
+}
+
+func newRequeueRow(r delivery.Requeue, now instant) auditRow {
+	return auditRow{
+		ID: r.ID, Kind: "requeue", DocumentID: optional(r.DocumentID), Provider: optional(r.Provider), Reason: optional(r.Reason),
+		Forced: r.Force, KeyID: r.By.KeyID, KeyName: r.By.Name, RequestID: r.RequestID, RecordedAt: now,
+	}
+}
+
+func (r auditRow) requeued() delivery.Requeued {
+	return delivery.Requeued{
+		At: r.RecordedAt.Time, By: delivery.Principal{KeyID: r.KeyID, Name: r.KeyName}, Reason: string(r.Reason),
+	}
 }
 
 func newAttemptRow(a delivery.Attempt) attemptRow {

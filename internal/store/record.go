@@ -20,23 +20,25 @@ var errTwinWon = errors.New("an execution id was recorded meanwhile")
 // again, so that nothing which depended on being first, such as an added delivery, is left behind. It then
 // finds what overtook it, which is committed by then: so it ends.
 func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown *delivery.Registration) ([]delivery.Recorded, error) {
-	r := recording{now: s.engine.now, attempts: attempts, unknown: unknown}
+	r := recording{s: s, attempts: attempts, unknown: unknown}
 	if err := s.write(ctx, r.run); err != nil {
 		return nil, err
 	}
+	s.tally.expiries.Add(r.expiries)
 	return r.results, nil
 }
 
 // recording is what Record's transaction works on.
 type recording struct {
-	now      func(tx *gorm.DB) (instant, error)
+	s        *Store
 	attempts []delivery.Attempt
 	unknown  *delivery.Registration
 	results  []delivery.Recorded
+	expiries uint64 // leases that had run out, and which a report ended
 }
 
 func (r *recording) run(tx *gorm.DB) error {
-	r.results = make([]delivery.Recorded, len(r.attempts))
+	r.results, r.expiries = make([]delivery.Recorded, len(r.attempts)), 0
 	documents, err := r.knownDocuments(tx)
 	if err != nil {
 		return err
@@ -129,19 +131,27 @@ func (r *recording) store(tx *gorm.DB, fresh []int, documents map[string]bool) e
 	if err := r.lockDeliveries(tx, targets); err != nil {
 		return err
 	}
-	// Only now: what waits for a lock must not take its place in recording order before it has it.
-	now, err := r.now(tx)
+	claims, err := r.claims(tx, fresh, targets)
 	if err != nil {
-		return fmt.Errorf("ask for the time: %w", err)
+		return err
+	}
+	// Only now: what waits for a lock must not take its place in recording order before it has it.
+	now, err := r.s.now(tx)
+	if err != nil {
+		return err
 	}
 	rows := make([]attemptRow, 0, len(fresh))
 	slices.Sort(fresh) // attempts recorded together are recorded in the order they were given
 	for _, i := range fresh {
 		attempt := r.attempts[i]
 		row := targets[target{attempt.DocumentID, attempt.Provider}]
-		standing := row.standing()
-		attempt.RecordedAt = standing.NextRecordedAt(now.Time)
-		row.setStanding(standing.Record(attempt, false), instant{attempt.RecordedAt})
+		before := row.standing()
+		attempt.RecordedAt = before.NextRecordedAt(now.Time)
+		after := before.Record(attempt, claims[attempt.ExecutionID].counts(row), r.s.options.Retry.For(row.Provider))
+		if ranOut(before, after, now) {
+			r.expiries++
+		}
+		row.setStanding(after, instant{attempt.RecordedAt})
 		rows = append(rows, newAttemptRow(attempt))
 		r.results[i] = delivery.Recorded{Result: delivery.Created, Attempt: attempt}
 	}
@@ -161,6 +171,36 @@ func (r *recording) store(tx *gorm.DB, fresh []int, documents map[string]bool) e
 	return nil
 }
 
+// claims returns, by execution id, those that handed out the ids of the failed attempts at the indexes fresh:
+// claims that count as tries already.
+func (r *recording) claims(tx *gorm.DB, fresh []int, targets map[target]*deliveryRow) (map[string]claimRow, error) {
+	var ids []string
+	for _, i := range fresh {
+		a := r.attempts[i]
+		if a.Status == delivery.Failed && targets[target{a.DocumentID, a.Provider}].Tries > 0 {
+			ids = append(ids, a.ExecutionID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []claimRow
+	if err := tx.Where("execution_id IN ?", ids).Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("find claims: %w", err)
+	}
+	claims := make(map[string]claimRow, len(rows))
+	for _, row := range rows {
+		claims[row.ExecutionID] = row
+	}
+	return claims, nil
+}
+
+// counts tells whether the claim is one of the delivery's tries.
+func (c claimRow) counts(row *deliveryRow) bool {
+	return c.DocumentID == row.DocumentID && c.Provider == row.Provider && optional(c.DeliveryKey) == row.DeliveryKey &&
+		c.ReleasedAt.IsZero()
+}
+
 // registerUnknown registers the documents that reports for them are allowed to register.
 func (r *recording) registerUnknown(tx *gorm.DB, fresh []int, documents map[string]bool) error {
 	var missing []string
@@ -173,9 +213,9 @@ func (r *recording) registerUnknown(tx *gorm.DB, fresh []int, documents map[stri
 		return nil
 	}
 	slices.Sort(missing)
-	now, err := r.now(tx)
+	now, err := r.s.now(tx)
 	if err != nil {
-		return fmt.Errorf("ask for the time: %w", err)
+		return err
 	}
 	for _, id := range slices.Compact(missing) {
 		row := newDocumentRow(id, *r.unknown, now)
@@ -186,7 +226,7 @@ func (r *recording) registerUnknown(tx *gorm.DB, fresh []int, documents map[stri
 		if added.RowsAffected == 0 {
 			continue // registered meanwhile, with providers of its own
 		}
-		if _, err := addDeliveries(tx, id, r.unknown.Providers, now); err != nil {
+		if _, err := r.s.addDeliveries(tx, row, r.unknown.Providers, now); err != nil {
 			return err
 		}
 	}
@@ -230,17 +270,46 @@ func (r *recording) findOrAddDeliveries(tx *gorm.DB, keys []target) ([]deliveryR
 		return rows, err
 	}
 	if len(rows) < len(keys) {
-		now, err := r.now(tx)
-		if err != nil {
-			return nil, fmt.Errorf("ask for the time: %w", err)
-		}
-		for _, key := range keys {
-			if _, err := addDeliveries(tx, key.documentID, []string{key.provider}, now); err != nil {
-				return nil, err
-			}
+		if err := r.addMissing(tx, keys); err != nil {
+			return nil, err
 		}
 	}
 	return findDeliveries(locking(), keys)
+}
+
+// addMissing adds the deliveries of keys that are missing, as their documents are registered meanwhile.
+func (r *recording) addMissing(tx *gorm.DB, keys []target) error {
+	ids := make([]string, len(keys))
+	for i, key := range keys {
+		ids[i] = key.documentID
+	}
+	documents, err := lockDocuments(tx, ids)
+	if err != nil {
+		return err
+	}
+	now, err := r.s.now(tx)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if _, err := r.s.addDeliveries(tx, documents[key.documentID], []string{key.provider}, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockDocuments reads documents, which cannot be refreshed until tx ends.
+func lockDocuments(tx *gorm.DB, ids []string) (map[string]documentRow, error) {
+	var rows []documentRow
+	if err := tx.Clauses(clause.Locking{Strength: "SHARE"}).Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("lock documents: %w", err)
+	}
+	documents := make(map[string]documentRow, len(rows))
+	for _, row := range rows {
+		documents[row.ID] = row
+	}
+	return documents, nil
 }
 
 // findDeliveries reads the deliveries of keys, in the order in which they are locked.
@@ -258,9 +327,9 @@ func findDeliveries(tx *gorm.DB, keys []target) ([]deliveryRow, error) {
 
 // addDeliveries adds deliveries of a document, in the order in which they are locked, where they are missing,
 // and returns how many were.
-func addDeliveries(tx *gorm.DB, documentID string, providers []string, now instant) (missing int64, err error) {
+func (s *Store) addDeliveries(tx *gorm.DB, document documentRow, providers []string, now instant) (missing int64, err error) {
 	for _, provider := range slices.Sorted(slices.Values(providers)) {
-		row := deliveryRow{DocumentID: documentID, Provider: provider, UpdatedAt: now}
+		row := newDeliveryRow(document, provider, now, s.options.Retry.For(provider))
 		added := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
 		if added.Error != nil {
 			return 0, fmt.Errorf("add a delivery: %w", added.Error)

@@ -1,10 +1,11 @@
 // Package store keeps documents, deliveries, attempts and API keys in SQLite or PostgreSQL. It is the only
 // place that knows GORM, and it means the same on both engines; storetest says so case by case.
 //
-// Every write takes locks in one order: a document that is registered or refreshed, then deliveries, which
-// are added and then locked by (document id, provider), then attempts, which are added by execution id. So
-// replicas that write at the same time wait for each other but never deadlock. The unique index on
-// execution_id decides who was first; nothing in the code does.
+// Every write takes locks in one order: documents by id, that are registered or refreshed, or that get another
+// delivery; then deliveries, which are added and then locked by (document id, provider); then attempts, which are
+// added by execution id. So replicas that write at the same time wait for each other but never deadlock. Claims
+// take of the due deliveries those that nobody has locked, and wait for none. The unique index on execution_id
+// decides who was first; nothing in the code does.
 package store
 
 import (
@@ -38,6 +39,8 @@ type Options struct {
 	Alone bool
 	// Connections is how many connections to PostgreSQL to open at most; 0 means DefaultConnections.
 	Connections int
+	// Retry says when deliveries that were tried are due again; where zero, as delivery.DefaultRetry.
+	Retry delivery.RetryPolicies
 	// MigrationWaits, when given, is told why a migration gave way to requests, each time before it tries again.
 	MigrationWaits func(reason error)
 	// Traces gets a span of each statement and commit; nil makes none.
@@ -53,6 +56,8 @@ type Store struct {
 	prober  *gorm.DB
 
 	schemaServes atomic.Bool // see requireSchema
+	clockOffset  atomic.Int64
+	tally        tally
 }
 
 // pools are the connections that an engine opens: for writes, for reads, and for asking whether it can be worked
@@ -136,6 +141,19 @@ func (s *Store) Pools() map[string]*sql.DB { return s.engine.named() }
 
 // Close closes the pools. No method may be called afterwards.
 func (s *Store) Close() error { return s.engine.close() }
+
+// SetClockOffset makes the store's clock, by which leases end and deliveries get due, differ from the database's.
+// It is for tests, which cannot wait.
+func (s *Store) SetClockOffset(offset time.Duration) { s.clockOffset.Store(int64(offset)) }
+
+// now reads the store's clock, within tx.
+func (s *Store) now(tx *gorm.DB) (instant, error) {
+	now, err := s.engine.now(tx)
+	if err != nil {
+		return instant{}, fmt.Errorf("ask for the time: %w", err)
+	}
+	return instant{now.Add(time.Duration(s.clockOffset.Load()))}, nil
+}
 
 // write runs do in one transaction that commits durably before write returns nil. What do returns
 // otherwise comes back, the engine's errors translated, and nothing was written. A transaction that was

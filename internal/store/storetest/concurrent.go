@@ -84,9 +84,9 @@ func concurrentOneDelivery(t *testing.T, s Store) {
 
 	attempts := history(t, s, delivery.AttemptQuery{})
 	slices.Reverse(attempts)
-	var want delivery.Standing
+	want := delivery.Standing{Since: document(t, s, documentID).CreatedAt} // offered since it was registered
 	for _, a := range attempts {
-		want = want.Record(a, false)
+		want = want.Record(a, false, delivery.DefaultRetry)
 	}
 	equal(t, "standing", d.Standing, want)
 }

@@ -220,13 +220,13 @@ func standingEqualsFold(t *testing.T, s Store) {
 	reviewed(t, s, documentID)
 	source := rand.New(rand.NewPCG(1, 2))
 	statuses := []delivery.Status{delivery.Succeeded, delivery.Failed, delivery.Skipped}
-	var want delivery.Standing
+	want := delivery.Standing{Since: document(t, s, documentID).CreatedAt} // offered since it was registered
 	for i := range 60 {
 		a := attempt(fmt.Sprint("fold ", i), func(a *delivery.Attempt) {
 			a.Status = statuses[source.IntN(len(statuses))]
 			a.AttemptedAt = delivery.NewInstant(time.Now().Add(time.Duration(source.IntN(40)-30) * time.Minute))
 		})
-		want = want.Record(created(t, s, a)[0], false)
+		want = want.Record(created(t, s, a)[0], false, delivery.DefaultRetry)
 		equal(t, "standing", theDelivery(t, s).Standing, want)
 	}
 }

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"gorm.io/gorm"
+
+	"github.com/numora/delivery/internal/delivery"
+)
+
+// Requeue implements delivery.Store.
+func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery.Delivery, error) {
+	key := target{requeue.DocumentID, requeue.Provider}
+	var requeued delivery.Delivery
+	var began bool
+	var expiries uint64
+	err := s.write(ctx, func(tx *gorm.DB) error {
+		began, expiries = false, 0
+		if err := s.requireDocument(tx, requeue.DocumentID); err != nil {
+			return err
+		}
+		row, err := lockDelivery(tx, key)
+		if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && row.Retired {
+			return delivery.ErrDeliveryNotFound
+		}
+		if err != nil {
+			return err
+		}
+		now, err := s.now(tx)
+		if err != nil {
+			return err
+		}
+		before := row.standing()
+		began, err = begins(row, before, requeue.Force, now)
+		if err != nil {
+			return err
+		}
+		if began {
+			entry := newRequeueRow(requeue, now)
+			if err := tx.Create(&entry).Error; err != nil {
+				return fmt.Errorf("add an audit entry: %w", err)
+			}
+			after := before.Requeue(now.Time, s.options.Retry.For(row.Provider))
+			if ranOut(before, after, now) {
+				expiries++
+			}
+			row.RequeueID, row.DeliveryKey = optional(entry.ID), ""
+			row.setStanding(after, now)
+			if err := tx.Save(row).Error; err != nil {
+				return fmt.Errorf("requeue a delivery: %w", err)
+			}
+		}
+		requeued, err = findDelivery(tx, now, key)
+		return err
+	})
+	if err != nil {
+		return delivery.Delivery{}, err
+	}
+	if began {
+		s.tally.requeues.Add(1)
+		s.tally.expiries.Add(expiries)
+	}
+	return requeued, nil
+}
+
+// begins tells whether a requeue starts the delivery anew, or finds nothing to do; an error says why it must not.
+func begins(row *deliveryRow, standing delivery.Standing, force bool, now instant) (bool, error) {
+	isNew := standing.Latest == nil && standing.Tries == 0
+	isDue := row.Offered && !standing.DueAt.IsZero() && !standing.DueAt.After(now.Time)
+	switch {
+	case standing.Leased(now.Time):
+		return false, delivery.ErrLeased
+	case isNew || isDue:
+		return false, nil
+	case standing.Settled && !force:
+		return false, delivery.ErrSettled
+	}
+	return true, nil
+}
+
+// tally counts what this process's transactions did, since it started.
+type tally struct{ claims, expiries, requeues atomic.Uint64 }
+
+// Tally is what this process did since it started.
+type Tally struct {
+	Claims   uint64 // deliveries that were handed out
+	Expiries uint64 // leases that had run out, counted when their delivery was next claimed, settled or requeued
+	Requeues uint64
+}
+
+// Tally returns what this process did since it started.
+func (s *Store) Tally() Tally {
+	return Tally{Claims: s.tally.claims.Load(), Expiries: s.tally.expiries.Load(), Requeues: s.tally.requeues.Load()}
+}
