@@ -31,23 +31,16 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if err != nil {
 		return delivery.AttemptPage{}, err
 	}
-	selected := db
-	for _, filter := range []struct {
-		condition string
-		value     string
-	}{
+	// The first that is given finds the attempts by its index; those before it in this order find fewer.
+	selected := s.filter(db, []filter{
+		{"execution_id = ?", query.ExecutionID},
+		{"request_id = ?", query.RequestID},
+		{"external_record_id = ?", query.ExternalRecordID},
 		{"document_id = ?", query.DocumentID},
+		{"error_code = ?", query.ErrorCode},
 		{"provider = ?", query.Provider},
 		{"status = ?", string(query.Status)},
-		{"execution_id = ?", query.ExecutionID},
-		{"external_record_id = ?", query.ExternalRecordID},
-		{"error_code = ?", query.ErrorCode},
-		{"request_id = ?", query.RequestID},
-	} {
-		if filter.value != "" {
-			selected = selected.Where(filter.condition, filter.value)
-		}
-	}
+	})
 	if !query.Since.IsZero() {
 		selected = selected.Where("recorded_at >= ?", instant{query.Since})
 	}
@@ -68,6 +61,27 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 		}
 	}
 	return newAttemptPage(rows, query.Limit), nil
+}
+
+// filter is a condition with a value; an empty value does not filter.
+type filter struct{ condition, value string }
+
+// filter selects by filters. The first that has a value is to find the rows by its index, and the others to look at
+// those: without statistics SQLite would take any index for as good as another.
+func (s *Store) filter(db *gorm.DB, filters []filter) *gorm.DB {
+	found := false
+	for _, f := range filters {
+		switch {
+		case f.value == "":
+			continue
+		case found:
+			db = db.Where(s.engine.withoutIndex(f.condition), f.value)
+		default:
+			db = db.Where(f.condition, f.value)
+		}
+		found = true
+	}
+	return db
 }
 
 // newAttemptPage makes a page of up to limit attempts from rows, which may hold one more.

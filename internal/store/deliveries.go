@@ -28,19 +28,17 @@ func (s *Store) Deliveries(ctx context.Context, query delivery.DeliveryQuery) (d
 		return delivery.DeliveryPage{}, err
 	}
 	selected = selected.Where("NOT delivery.retired")
-	if query.Provider != "" {
-		selected = selected.Where("delivery.provider = ?", query.Provider)
-	}
-	if query.ExternalID != "" {
-		selected = selected.Where("delivery.external_id = ?", query.ExternalID)
-	}
+	// The first of external id, state and provider that is given finds the deliveries by its index.
+	filters := []filter{{"delivery.external_id = ?", query.ExternalID}}
 	switch query.State {
 	case "":
 	case delivery.Pending:
 		selected = selected.Where("delivery.lease_expires_at > ?", now)
 	default:
-		selected = selected.Where("delivery.resting = ? AND (delivery.lease_expires_at IS NULL OR delivery.lease_expires_at <= ?)", string(query.State), now)
+		filters = append(filters, filter{"delivery.resting = ?", string(query.State)})
+		selected = selected.Where("(delivery.lease_expires_at IS NULL OR delivery.lease_expires_at <= ?)", now)
 	}
+	selected = s.filter(selected, append(filters, filter{"delivery.provider = ?", query.Provider}))
 	if query.After != nil {
 		selected = selected.Where("(delivery.updated_at, delivery.document_id, delivery.provider) < (?, ?, ?)",
 			instant{query.After.UpdatedAt}, query.After.DocumentID, query.After.Provider)

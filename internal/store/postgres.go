@@ -200,6 +200,9 @@ func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	return now, nil
 }
 
+// withoutIndex leaves the choice to PostgreSQL, which knows how often a value occurs.
+func (e *postgresEngine) withoutIndex(condition string) string { return condition }
+
 func (e *postgresEngine) checkWritable(ctx context.Context, db *gorm.DB) error {
 	var fsync, readOnly string
 	row := db.WithContext(ctx).Raw("SELECT current_setting('fsync'), current_setting('transaction_read_only')").Row()

@@ -135,6 +135,9 @@ func (e *sqliteEngine) now(*gorm.DB) (instant, error) {
 	return instant{delivery.NewInstant(time.Now())}, nil
 }
 
+// withoutIndex is SQLite's documented way: an expression is not a column.
+func (e *sqliteEngine) withoutIndex(condition string) string { return "+" + condition }
+
 func (e *sqliteEngine) checkWritable(context.Context, *gorm.DB) error { return e.lossy() }
 
 // lossy looks whether the file is still in its place: SQLite would go on writing into one that was removed or

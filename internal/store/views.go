@@ -19,8 +19,8 @@ type deliveryView struct {
 
 // documentView is a document beside one of its deliveries.
 type documentView struct {
-	Document documentRow `gorm:"embedded;embeddedPrefix:document__"`
-	deliveryView
+	Document documentRow  `gorm:"embedded;embeddedPrefix:document__"`
+	Beside   deliveryView `gorm:"embedded"`
 }
 
 func (v deliveryView) delivery(now instant) delivery.Delivery {
@@ -94,9 +94,9 @@ func findDocuments(db *gorm.DB, now instant, condition string, arguments ...any)
 		if n := len(documents); n == 0 || documents[n-1].ID != v.Document.ID {
 			documents = append(documents, v.Document.document(now))
 		}
-		if v.Delivery.DocumentID != "" { // a document without deliveries is one row of its own
+		if v.Beside.Delivery.DocumentID != "" { // a document without deliveries is one row of its own
 			last := &documents[len(documents)-1]
-			last.Deliveries = append(last.Deliveries, v.delivery(now))
+			last.Deliveries = append(last.Deliveries, v.Beside.delivery(now))
 		}
 	}
 	return documents, nil

@@ -16,6 +16,7 @@ import (
 type Store interface {
 	delivery.Store
 	apikey.Store
+	SetClockOffset(offset time.Duration)
 }
 
 // Factory returns a fresh, migrated, empty store that is closed with the test.
@@ -50,6 +51,24 @@ func Run(t *testing.T, factory Factory) {
 		{"Document/Put_EqualRegistration_ChangesNothing", putEqual},
 		{"Document/Put_ProvidersAreAddedRetiredAndTakenBack", putProviders},
 		{"Document/Unknown_IsNotFound", documentUnknown},
+		{"Outbox/ListsWhatIsDue_OldestFirst", outboxLists},
+		{"Outbox/LeavesOutWhatIsNotDue", outboxLeavesOut},
+		{"Claim/HandsOutWhatIsDue_AndNothingElse", claimHandsOut},
+		{"Claim/LeaseThatRanOut_IsATryAndIsHandedOutAgain", claimRunsOut},
+		{"Claim/DeliveryKey_IsTheSameUntilARequeue", claimDeliveryKey},
+		{"Claim/ReportUnderItsID_SettlesTheLease", claimReported},
+		{"Claim/ReportUnderAnotherID", claimReportedElsewhere},
+		{"Claim/LateReport_IsRecordedAndCountsOnce", claimReportedLate},
+		{"Claim/Extend", claimExtended},
+		{"Claim/Release", claimReleased},
+		{"Claim/UsedUpTries_AreExhausted", claimExhausts},
+		{"Requeue/StartsAnew", requeueStartsAnew},
+		{"Requeue/Refusals", requeueRefusals},
+		{"Requeue/NothingToDo_RecordsNothing", requeueNothing},
+		{"Deliveries/FiltersAndPages", deliveriesFilterAndPage},
+		{"Backlogs", backlogs},
+		{"Concurrent/Claims_AreExclusive", concurrentClaims},
+		{"Concurrent/NewProviderBesideAReview_IsOffered", concurrentReview},
 		{"Keys/AddReadListRevoke", keys},
 		{"Ready", ready},
 		{"Concurrent/IdenticalReports_OneIsCreated", concurrentIdentical},
@@ -164,6 +183,16 @@ func document(t *testing.T, s Store, id string) delivery.Document {
 	d, err := s.Document(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return d
+}
+
+// asStored is a document without the instants for which it is told.
+func asStored(d delivery.Document) delivery.Document {
+	d.AsOf = time.Time{}
+	d.Deliveries = slices.Clone(d.Deliveries)
+	for i := range d.Deliveries {
+		d.Deliveries[i].AsOf = time.Time{}
 	}
 	return d
 }

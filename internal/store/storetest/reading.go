@@ -33,6 +33,22 @@ func attemptsFilterAndPage(t *testing.T, s Store) {
 	newestFirst := slices.Clone(all)
 	slices.Reverse(newestFirst)
 
+	equal(t, "by another's external record", len(history(t, s, delivery.AttemptQuery{ExternalRecordID: "crm-row-002"})), 0)
+	equal(t, "by external record, and the rest", history(t, s, delivery.AttemptQuery{
+		ExternalRecordID: "crm-row-001", ErrorCode: "none", RequestID: "request-1", ExecutionID: "run-4", Provider: "dynamics365",
+	}), []delivery.Attempt{all[4]})
+	for name, query := range map[string]delivery.AttemptQuery{
+		"external record": {ExternalRecordID: "crm-row-001", Limit: 100}, "error code": {ErrorCode: "none", Limit: 100},
+		"request": {RequestID: "request-1", Limit: 100}, "nothing": {Limit: 100},
+	} {
+		page, err := s.Attempts(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "across documents, by "+name, page.Attempts[:7], newestFirst)
+		equal(t, "how many across documents, by "+name, len(page.Attempts), 8)
+	}
+
 	equal(t, "all", history(t, s, delivery.AttemptQuery{}), newestFirst)
 	equal(t, "by provider", history(t, s, delivery.AttemptQuery{Provider: "sap"}), newestFirst[:2])
 	equal(t, "by status", history(t, s, delivery.AttemptQuery{Status: delivery.Failed}), []delivery.Attempt{all[5], all[3], all[1]})
@@ -68,7 +84,13 @@ func attemptsFilterAndPage(t *testing.T, s Store) {
 }
 
 func attemptsUnknownDocument(t *testing.T, s Store) {
-	_, err := s.Attempts(t.Context(), delivery.AttemptQuery{DocumentID: "nobody", Limit: 1})
+	query := delivery.AttemptQuery{DocumentID: "nobody", Limit: 1}
+	page, err := s.Attempts(t.Context(), query)
+	if err != nil || len(page.Attempts) > 0 {
+		t.Errorf("across documents: %+v, error %v", page, err)
+	}
+	query.OfDocument = true
+	_, err = s.Attempts(t.Context(), query)
 	isError(t, err, delivery.ErrDocumentNotFound)
 	reviewed(t, s, documentID)
 	equal(t, "a document without attempts", len(history(t, s, delivery.AttemptQuery{})), 0)
@@ -85,10 +107,13 @@ func putDocument(t *testing.T, s Store) {
 		t.Fatal(err)
 	}
 	equal(t, "new", isNew, true)
-	equal(t, "what Document reads", document(t, s, documentID), d)
+	equal(t, "what Document reads", asStored(document(t, s, documentID)), asStored(d))
 	equal(t, "metadata", string(d.Metadata), string(metadata))
 	equal(t, "providers, in order", []string{d.Deliveries[0].Provider, d.Deliveries[1].Provider}, []string{"dynamics365", "sap"})
-	equal(t, "a new delivery", d.Deliveries[0], delivery.Delivery{DocumentID: documentID, Provider: "dynamics365", UpdatedAt: d.CreatedAt})
+	equal(t, "a new delivery", d.Deliveries[0], delivery.Delivery{
+		DocumentID: documentID, Provider: "dynamics365", UpdatedAt: d.CreatedAt, AsOf: d.AsOf, // it is not reviewed yet
+		Standing: delivery.Standing{Since: d.CreatedAt, Resting: delivery.Ready, DueAt: d.CreatedAt},
+	})
 
 	refreshed, isNew, err := s.PutDocument(t.Context(), documentID, delivery.Registration{Stage: delivery.Reviewed}, []string{"default"})
 	if err != nil {
@@ -98,9 +123,14 @@ func putDocument(t *testing.T, s Store) {
 	if !refreshed.UpdatedAt.After(d.UpdatedAt) {
 		t.Errorf("updated at %v, after %v", refreshed.UpdatedAt, d.UpdatedAt)
 	}
-	equal(t, "refreshed", refreshed, delivery.Document{
+	for i := range d.Deliveries {
+		reviewed := refreshed.Deliveries[i].UpdatedAt
+		d.Deliveries[i].UpdatedAt, d.Deliveries[i].Offered = reviewed, true
+		d.Deliveries[i].Standing.Since, d.Deliveries[i].Standing.DueAt = reviewed, reviewed
+	}
+	equal(t, "refreshed", asStored(refreshed), asStored(delivery.Document{
 		ID: documentID, Stage: delivery.Reviewed, CreatedAt: d.CreatedAt, UpdatedAt: refreshed.UpdatedAt, Deliveries: d.Deliveries,
-	})
+	}))
 
 	defaulted, _, err := s.PutDocument(t.Context(), "other", delivery.Registration{Stage: delivery.Reviewed}, []string{"default"})
 	if err != nil {
@@ -114,9 +144,9 @@ func putDocument(t *testing.T, s Store) {
 func putEqual(t *testing.T, s Store) {
 	registration := delivery.Registration{Schema: "invoice", Stage: delivery.Reviewed, Metadata: []byte(`{}`), Providers: []string{"sap"}}
 	first := put(t, s, documentID, registration)
-	equal(t, "document", put(t, s, documentID, registration), first)
+	equal(t, "document", asStored(put(t, s, documentID, registration)), asStored(first))
 	registration.Providers = nil
-	equal(t, "document, providers left out", put(t, s, documentID, registration), first)
+	equal(t, "document, providers left out", asStored(put(t, s, documentID, registration)), asStored(first))
 }
 
 func putProviders(t *testing.T, s Store) {
@@ -139,6 +169,7 @@ func putProviders(t *testing.T, s Store) {
 	equal(t, "providers", providersOf(back), []string{"dynamics365", "sap"})
 	equal(t, "status", back.Status(), delivery.PushFailed)
 	after := theDeliveryOf(t, s, "dynamics365")
+	before.Standing.Since = after.Standing.Since // it is offered from now on
 	equal(t, "standing", after.Standing, before.Standing)
 	equal(t, "last attempt", after.LastAttempt, before.LastAttempt)
 }

@@ -43,7 +43,7 @@ func replayReturnsOriginal(t *testing.T, s Store) {
 	equal(t, "result", replay.Result, delivery.Replayed)
 	equal(t, "attempt", replay.Attempt, original)
 	equal(t, "history", history(t, s, delivery.AttemptQuery{}), []delivery.Attempt{original})
-	equal(t, "document", document(t, s, documentID), before)
+	equal(t, "document", asStored(document(t, s, documentID)), asStored(before))
 }
 
 func conflictNamesFields(t *testing.T, s Store) {
@@ -65,7 +65,7 @@ func conflictNamesFields(t *testing.T, s Store) {
 	}
 	equal(t, "history", history(t, s, delivery.AttemptQuery{}), []delivery.Attempt{original})
 	equal(t, "history of the other document", len(history(t, s, delivery.AttemptQuery{DocumentID: "other"})), 0)
-	equal(t, "document", document(t, s, documentID), before)
+	equal(t, "document", asStored(document(t, s, documentID)), asStored(before))
 }
 
 func conflictAddsNoDelivery(t *testing.T, s Store) {
