@@ -31,16 +31,7 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if err != nil {
 		return delivery.AttemptPage{}, err
 	}
-	// The first that is given finds the attempts by its index; those before it in this order find fewer.
-	selected := s.filter(db, []filter{
-		{"execution_id = ?", query.ExecutionID},
-		{"request_id = ?", query.RequestID},
-		{"external_record_id = ?", query.ExternalRecordID},
-		{"document_id = ?", query.DocumentID},
-		{"error_code = ?", query.ErrorCode},
-		{"provider = ?", query.Provider},
-		{"status = ?", string(query.Status)},
-	})
+	selected := db.Model(&attemptRow{})
 	if !query.Since.IsZero() {
 		selected = selected.Where("recorded_at >= ?", instant{query.Since})
 	}
@@ -50,9 +41,23 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if query.After != nil {
 		selected = selected.Where("(recorded_at, id) < (?, ?)", instant{query.After.RecordedAt}, query.After.AttemptID)
 	}
-	// One more than asked for tells whether there is a next page.
 	var rows []attemptRow
-	if err := selected.Order("recorded_at DESC, id DESC").Limit(query.Limit + 1).Find(&rows).Error; err != nil {
+	err = s.find(list{
+		selected: selected,
+		filters: []filter{
+			{"execution_id", query.ExecutionID},
+			{"request_id", query.RequestID},
+			{"external_record_id", query.ExternalRecordID},
+			{"document_id", query.DocumentID},
+			{"error_code", query.ErrorCode},
+			{"provider", query.Provider},
+			{"status", string(query.Status)},
+		},
+		kind: "status", kinds: []string{string(delivery.Succeeded), string(delivery.Failed), string(delivery.Skipped)},
+		order: "recorded_at DESC, id DESC",
+		limit: query.Limit + 1, // one more than asked for tells whether there is a next page
+	}, &rows)
+	if err != nil {
 		return delivery.AttemptPage{}, s.translate(fmt.Errorf("list attempts: %w", err))
 	}
 	if len(rows) == 0 && query.OfDocument {
@@ -61,27 +66,6 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 		}
 	}
 	return newAttemptPage(rows, query.Limit), nil
-}
-
-// filter is a condition with a value; an empty value does not filter.
-type filter struct{ condition, value string }
-
-// filter selects by filters. The first that has a value is to find the rows by its index, and the others to look at
-// those: without statistics SQLite would take any index for as good as another.
-func (s *Store) filter(db *gorm.DB, filters []filter) *gorm.DB {
-	found := false
-	for _, f := range filters {
-		switch {
-		case f.value == "":
-			continue
-		case found:
-			db = db.Where(s.engine.withoutIndex(f.condition), f.value)
-		default:
-			db = db.Where(f.condition, f.value)
-		}
-		found = true
-	}
-	return db
 }
 
 // newAttemptPage makes a page of up to limit attempts from rows, which may hold one more.

@@ -10,6 +10,12 @@ import (
 	"github.com/numora/delivery/internal/delivery"
 )
 
+// restingStates are all that a delivery can have while no lease is open.
+var restingStates = []string{
+	string(delivery.Ready), string(delivery.DeliverySucceeded), string(delivery.DeliverySkipped), string(delivery.DeliveryFailed),
+	string(delivery.Exhausted),
+}
+
 // Deliveries implements delivery.Store.
 func (s *Store) Deliveries(ctx context.Context, query delivery.DeliveryQuery) (delivery.DeliveryPage, error) {
 	if err := s.catchUp(ctx); err != nil {
@@ -28,24 +34,26 @@ func (s *Store) Deliveries(ctx context.Context, query delivery.DeliveryQuery) (d
 		return delivery.DeliveryPage{}, err
 	}
 	selected = selected.Where("NOT delivery.retired")
-	// The first of external id, state and provider that is given finds the deliveries by its index.
-	filters := []filter{{"delivery.external_id = ?", query.ExternalID}}
+	filters := []filter{{"delivery.external_id", query.ExternalID}, {"delivery.resting", string(query.State)}, {"delivery.provider", query.Provider}}
+	kinds := restingStates
 	switch query.State {
 	case "":
 	case delivery.Pending:
+		filters[1].value, kinds = "", nil
 		selected = selected.Where("delivery.lease_expires_at > ?", now)
 	default:
-		filters = append(filters, filter{"delivery.resting = ?", string(query.State)})
 		selected = selected.Where("(delivery.lease_expires_at IS NULL OR delivery.lease_expires_at <= ?)", now)
 	}
-	selected = s.filter(selected, append(filters, filter{"delivery.provider = ?", query.Provider}))
 	if query.After != nil {
 		selected = selected.Where("(delivery.updated_at, delivery.document_id, delivery.provider) < (?, ?, ?)",
 			instant{query.After.UpdatedAt}, query.After.DocumentID, query.After.Provider)
 	}
-	// One more than asked for tells whether there is a next page.
 	var views []deliveryView
-	err = selected.Order("delivery.updated_at DESC, delivery.document_id DESC, delivery.provider DESC").Limit(query.Limit + 1).Find(&views).Error
+	err = s.find(list{
+		selected: selected, filters: filters, kind: "delivery.resting", kinds: kinds,
+		order: "delivery__updated_at DESC, delivery__document_id DESC, delivery__provider DESC",
+		limit: query.Limit + 1, // one more than asked for tells whether there is a next page
+	}, &views)
 	if err != nil {
 		return delivery.DeliveryPage{}, s.translate(fmt.Errorf("list deliveries: %w", err))
 	}
@@ -81,20 +89,21 @@ func (s *Store) Backlogs(ctx context.Context) ([]delivery.Backlog, error) {
 		{"NOT retired AND resting = 'exhausted' AND (lease_expires_at IS NULL OR lease_expires_at <= ?)", func(b *delivery.Backlog, n int, _ instant) { b.Exhausted = n }},
 	} {
 		var counts []struct {
-			Provider string
-			Count    int
-			Oldest   instant
+			Name   string
+			Count  int
+			Oldest instant
 		}
-		err := db.Model(&deliveryRow{}).Select("provider, count(*) AS count, min(due_at) AS oldest").
-			Where(part.condition, now).Group("provider").Find(&counts).Error
+		// Grouped by an expression, lest they are read by the index of all that a provider has.
+		err := db.Model(&deliveryRow{}).Select("provider || '' AS name, count(*) AS count, min(due_at) AS oldest").
+			Where(part.condition, now).Group("name").Find(&counts).Error
 		if err != nil {
 			return nil, s.translate(fmt.Errorf("count the outbox: %w", err))
 		}
 		for _, c := range counts {
-			backlog := backlogs[c.Provider]
-			backlog.Provider = c.Provider
+			backlog := backlogs[c.Name]
+			backlog.Provider = c.Name
 			part.add(&backlog, c.Count, c.Oldest)
-			backlogs[c.Provider] = backlog
+			backlogs[c.Name] = backlog
 		}
 	}
 	return slices.SortedFunc(maps.Values(backlogs), func(a, b delivery.Backlog) int {

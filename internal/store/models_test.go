@@ -15,12 +15,13 @@ import (
 )
 
 // models are all tables of the database but goose's own.
-var models = []any{documentRow{}, deliveryRow{}, attemptRow{}, keyRow{}}
+var models = []any{documentRow{}, deliveryRow{}, attemptRow{}, claimRow{}, auditRow{}, keyRow{}}
 
 // nullable are the columns that may be NULL although their Go type does not say so by itself: an instant is
 // written as NULL when it is zero, which most never are.
 var nullable = []string{
-	"deliveries.latest_effective_at", "deliveries.last_recorded_at", "api_keys.expires_at", "api_keys.revoked_at",
+	"deliveries.latest_effective_at", "deliveries.last_recorded_at", "deliveries.since", "deliveries.due_at",
+	"deliveries.lease_expires_at", "deliveries.derived_at", "claims.released_at", "api_keys.expires_at", "api_keys.revoked_at",
 }
 
 // column is what the two declarations of a column have to agree on.
@@ -196,10 +197,9 @@ func TestSchema_PostgresIndexesTextInByteOrderOnly(t *testing.T) {
 		Name      string
 		ByteOrder bool
 	}
-	err := s.reader.Raw(`SELECT c.relname || '.' || a.attname AS name, a.attcollation = '"C"'::regcollation AS byte_order
-		FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
-		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
-		WHERE c.relnamespace = current_schema()::regnamespace AND a.attcollation <> 0`).Scan(&texts).Error
+	err := s.reader.Raw(`SELECT c.relname || ' (' || n || ')' AS name, i.indcollation[n] = '"C"'::regcollation AS byte_order
+		FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid, generate_series(0, i.indnkeyatts - 1) n
+		WHERE c.relnamespace = current_schema()::regnamespace AND i.indcollation[n] <> 0`).Scan(&texts).Error
 	if err != nil {
 		t.Fatal(err)
 	}

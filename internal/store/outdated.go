@@ -33,7 +33,7 @@ func (s *Store) catchUp(ctx context.Context) error {
 		return err
 	}
 	var found []string
-	if err := db.Model(&deliveryRow{}).Where(outdated).Limit(1).Pluck("document_id", &found).Error; err != nil {
+	if err := db.Model(&deliveryRow{}).Where(outdated).Order("document_id").Limit(1).Pluck("document_id", &found).Error; err != nil {
 		return s.translate(fmt.Errorf("look for outdated deliveries: %w", err))
 	}
 	if len(found) == 0 {

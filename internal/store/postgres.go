@@ -200,8 +200,8 @@ func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	return now, nil
 }
 
-// withoutIndex leaves the choice to PostgreSQL, which knows how often a value occurs.
-func (e *postgresEngine) withoutIndex(condition string) string { return condition }
+// equals names the collation that all indexes on text have.
+func (e *postgresEngine) equals(column string) string { return column + ` COLLATE "C" = ?` }
 
 func (e *postgresEngine) checkWritable(ctx context.Context, db *gorm.DB) error {
 	var fsync, readOnly string

@@ -135,8 +135,7 @@ func (e *sqliteEngine) now(*gorm.DB) (instant, error) {
 	return instant{delivery.NewInstant(time.Now())}, nil
 }
 
-// withoutIndex is SQLite's documented way: an expression is not a column.
-func (e *sqliteEngine) withoutIndex(condition string) string { return "+" + condition }
+func (e *sqliteEngine) equals(column string) string { return column + " = ?" }
 
 func (e *sqliteEngine) checkWritable(context.Context, *gorm.DB) error { return e.lossy() }
 

@@ -69,8 +69,8 @@ type engine interface {
 	open(options Options) (pools, error)
 	// now reads the time source of this database, within tx.
 	now(tx *gorm.DB) (instant, error)
-	// withoutIndex writes a condition that begins with a column such that no index is chosen for it.
-	withoutIndex(condition string) string
+	// equals writes the condition that a text column has a value, byte for byte, as its index knows it.
+	equals(column string) string
 	// checkWritable asks whether a commit is possible, and whether it survives a crash of the machine: of the
 	// latter lossy returns the last answer, which new connections and now give too, as an error that says
 	// what to set.

@@ -6,7 +6,7 @@
 ALTER TABLE deliveries
     ADD COLUMN IF NOT EXISTS offered            boolean NOT NULL DEFAULT false, -- its document is reviewed, and it is not retired
     ADD COLUMN IF NOT EXISTS since              timestamptz,                    -- when it was added, offered again or requeued
-    ADD COLUMN IF NOT EXISTS resting            text,                           -- its state while no lease is open
+    ADD COLUMN IF NOT EXISTS resting            text COLLATE "C",                        -- its state while no lease is open
     ADD COLUMN IF NOT EXISTS due_at             timestamptz,                    -- if nothing else is recorded; NULL: never
     ADD COLUMN IF NOT EXISTS lease_execution_id text COLLATE "C",               -- of the last claim, until it is settled or released
     ADD COLUMN IF NOT EXISTS lease_expires_at   timestamptz,
@@ -53,9 +53,7 @@ CREATE INDEX CONCURRENTLY deliveries_due_idx ON deliveries (provider, due_at, do
 DROP INDEX CONCURRENTLY IF EXISTS deliveries_outdated_idx;
 CREATE INDEX CONCURRENTLY deliveries_outdated_idx ON deliveries (document_id) WHERE derived_at IS DISTINCT FROM updated_at;
 
--- Deliveries across documents, by each filter.
-DROP INDEX CONCURRENTLY IF EXISTS deliveries_updated_idx;
-CREATE INDEX CONCURRENTLY deliveries_updated_idx ON deliveries (updated_at, document_id, provider) WHERE NOT retired;
+-- Deliveries across documents, by each filter. All of them are those of each state.
 DROP INDEX CONCURRENTLY IF EXISTS deliveries_provider_idx;
 CREATE INDEX CONCURRENTLY deliveries_provider_idx ON deliveries (provider, updated_at, document_id) WHERE NOT retired;
 DROP INDEX CONCURRENTLY IF EXISTS deliveries_resting_idx;
@@ -65,18 +63,16 @@ CREATE INDEX CONCURRENTLY deliveries_leased_idx ON deliveries (updated_at, docum
 DROP INDEX CONCURRENTLY IF EXISTS deliveries_external_id_idx;
 CREATE INDEX CONCURRENTLY deliveries_external_id_idx ON deliveries (external_id, updated_at, document_id, provider) WHERE NOT retired AND external_id IS NOT NULL;
 
--- Attempts across documents, by each filter, newest recorded first.
-DROP INDEX CONCURRENTLY IF EXISTS delivery_attempts_recorded_idx;
-CREATE INDEX CONCURRENTLY delivery_attempts_recorded_idx ON delivery_attempts (recorded_at, id);
+-- Attempts across documents, by each filter, newest recorded first. All of them are those of each status.
 DROP INDEX CONCURRENTLY IF EXISTS delivery_attempts_provider_idx;
 CREATE INDEX CONCURRENTLY delivery_attempts_provider_idx ON delivery_attempts (provider, recorded_at, id);
 DROP INDEX CONCURRENTLY IF EXISTS delivery_attempts_status_idx;
-CREATE INDEX CONCURRENTLY delivery_attempts_status_idx ON delivery_attempts (status, recorded_at, id);
+CREATE INDEX CONCURRENTLY delivery_attempts_status_idx ON delivery_attempts (status COLLATE "C", recorded_at, id);
 DROP INDEX CONCURRENTLY IF EXISTS delivery_attempts_request_id_idx;
 CREATE INDEX CONCURRENTLY delivery_attempts_request_id_idx ON delivery_attempts (request_id, recorded_at, id);
 DROP INDEX CONCURRENTLY IF EXISTS delivery_attempts_external_record_id_idx;
-CREATE INDEX CONCURRENTLY delivery_attempts_external_record_id_idx ON delivery_attempts (external_record_id, recorded_at, id) WHERE external_record_id IS NOT NULL;
+CREATE INDEX CONCURRENTLY delivery_attempts_external_record_id_idx ON delivery_attempts (external_record_id COLLATE "C", recorded_at, id) WHERE external_record_id IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS delivery_attempts_error_code_idx;
-CREATE INDEX CONCURRENTLY delivery_attempts_error_code_idx ON delivery_attempts (error_code, recorded_at, id) WHERE error_code IS NOT NULL;
+CREATE INDEX CONCURRENTLY delivery_attempts_error_code_idx ON delivery_attempts (error_code COLLATE "C", recorded_at, id) WHERE error_code IS NOT NULL;
 
 SET lock_timeout = '1500ms';

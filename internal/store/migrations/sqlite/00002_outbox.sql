@@ -47,15 +47,13 @@ CREATE INDEX deliveries_due_idx ON deliveries (provider, due_at, document_id) WH
 -- What an older server left behind: mostly empty.
 CREATE INDEX deliveries_outdated_idx ON deliveries (document_id) WHERE derived_at IS NOT updated_at;
 
--- Deliveries across documents, by each filter.
-CREATE INDEX deliveries_updated_idx ON deliveries (updated_at, document_id, provider) WHERE NOT retired;
+-- Deliveries across documents, by each filter. All of them are those of each state.
 CREATE INDEX deliveries_provider_idx ON deliveries (provider, updated_at, document_id) WHERE NOT retired;
 CREATE INDEX deliveries_resting_idx ON deliveries (resting, updated_at, document_id, provider) WHERE NOT retired;
 CREATE INDEX deliveries_leased_idx ON deliveries (updated_at, document_id, provider) WHERE NOT retired AND lease_expires_at IS NOT NULL;
 CREATE INDEX deliveries_external_id_idx ON deliveries (external_id, updated_at, document_id, provider) WHERE NOT retired AND external_id IS NOT NULL;
 
--- Attempts across documents, by each filter, newest recorded first.
-CREATE INDEX delivery_attempts_recorded_idx ON delivery_attempts (recorded_at, id);
+-- Attempts across documents, by each filter, newest recorded first. All of them are those of each status.
 CREATE INDEX delivery_attempts_provider_idx ON delivery_attempts (provider, recorded_at, id);
 CREATE INDEX delivery_attempts_status_idx ON delivery_attempts (status, recorded_at, id);
 CREATE INDEX delivery_attempts_request_id_idx ON delivery_attempts (request_id, recorded_at, id);
