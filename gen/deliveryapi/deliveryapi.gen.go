@@ -319,8 +319,7 @@ type ClaimedDeliveries struct {
 	Data []ClaimedDelivery `json:"data"`
 }
 
-// ClaimedDelivery A delivery that is leased to this worker. What it shares with an outbox item is told as it stood when it
-// was claimed.
+// ClaimedDelivery A delivery that is leased to this worker: `tries` counts this claim, `due_at` is since when it was due.
 type ClaimedDelivery struct {
 	// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
 	DeliveryKey DeliveryKey `json:"delivery_key"`
@@ -328,7 +327,7 @@ type ClaimedDelivery struct {
 	// DocumentID The document's id.
 	DocumentID DocumentID `json:"document_id"`
 
-	// DueAt Since when it is due.
+	// DueAt Since when it is due, or was when it was claimed.
 	DueAt time.Time `json:"due_at"`
 
 	// ExecutionID Names this claim; what became of it is reported under this execution id.
@@ -684,7 +683,7 @@ type OutboxItem struct {
 	// DocumentID The document's id.
 	DocumentID DocumentID `json:"document_id"`
 
-	// DueAt Since when it is due.
+	// DueAt Since when it is due, or was when it was claimed.
 	DueAt time.Time `json:"due_at"`
 
 	// ExternalID The document's id in the system it came from.
