@@ -20,6 +20,7 @@ import (
 const (
 	DeliveryStateExhausted DeliveryState = "exhausted"
 	DeliveryStateFailed    DeliveryState = "failed"
+	DeliveryStatePending   DeliveryState = "pending"
 	DeliveryStateReady     DeliveryState = "ready"
 	DeliveryStateSkipped   DeliveryState = "skipped"
 	DeliveryStateSucceeded DeliveryState = "succeeded"
@@ -31,6 +32,8 @@ func (e DeliveryState) Valid() bool {
 	case DeliveryStateExhausted:
 		return true
 	case DeliveryStateFailed:
+		return true
+	case DeliveryStatePending:
 		return true
 	case DeliveryStateReady:
 		return true
@@ -58,6 +61,30 @@ func (e DeliveryStatus) Valid() bool {
 	case DeliveryStatusSkipped:
 		return true
 	case DeliveryStatusSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentRegistrationStatus.
+const (
+	DocumentRegistrationStatusFailed         DocumentRegistrationStatus = "failed"
+	DocumentRegistrationStatusProcessing     DocumentRegistrationStatus = "processing"
+	DocumentRegistrationStatusReviewRequired DocumentRegistrationStatus = "review_required"
+	DocumentRegistrationStatusReviewed       DocumentRegistrationStatus = "reviewed"
+)
+
+// Valid indicates whether the value is a known member of the DocumentRegistrationStatus enum.
+func (e DocumentRegistrationStatus) Valid() bool {
+	switch e {
+	case DocumentRegistrationStatusFailed:
+		return true
+	case DocumentRegistrationStatusProcessing:
+		return true
+	case DocumentRegistrationStatusReviewRequired:
+		return true
+	case DocumentRegistrationStatusReviewed:
 		return true
 	default:
 		return false
@@ -97,32 +124,9 @@ func (e DocumentStatus) Valid() bool {
 	}
 }
 
-// Defines values for DocumentRegistrationStatus.
-const (
-	DocumentRegistrationStatusFailed         DocumentRegistrationStatus = "failed"
-	DocumentRegistrationStatusProcessing     DocumentRegistrationStatus = "processing"
-	DocumentRegistrationStatusReviewRequired DocumentRegistrationStatus = "review_required"
-	DocumentRegistrationStatusReviewed       DocumentRegistrationStatus = "reviewed"
-)
-
-// Valid indicates whether the value is a known member of the DocumentRegistrationStatus enum.
-func (e DocumentRegistrationStatus) Valid() bool {
-	switch e {
-	case DocumentRegistrationStatusFailed:
-		return true
-	case DocumentRegistrationStatusProcessing:
-		return true
-	case DocumentRegistrationStatusReviewRequired:
-		return true
-	case DocumentRegistrationStatusReviewed:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ErrorCode.
 const (
+	ErrorCodeClaimOver            ErrorCode = "claim_over"
 	ErrorCodeConflict             ErrorCode = "conflict"
 	ErrorCodeForbidden            ErrorCode = "forbidden"
 	ErrorCodeHeaderTooLarge       ErrorCode = "header_too_large"
@@ -140,6 +144,8 @@ const (
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeClaimOver:
+		return true
 	case ErrorCodeConflict:
 		return true
 	case ErrorCodeForbidden:
@@ -254,31 +260,146 @@ type AttemptID = string
 // (else 422). Cut, not rounded, to the microsecond.
 type AttemptedAt = time.Time
 
-// Delivery The obligation to bring one document to one provider.
-type Delivery struct {
+// Claim A lease that was handed out on one delivery.
+type Claim struct {
+	// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
+	DeliveryKey DeliveryKey `json:"delivery_key"`
+
 	// DocumentID The document's id.
 	DocumentID DocumentID `json:"document_id"`
 
-	// LastAttempt The attempt that decides `state`, whole; null when there is none.
-	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+	// ExecutionID Names this claim; what became of it is reported under this execution id.
+	ExecutionID ClaimExecutionID `json:"execution_id"`
+
+	// LeaseExpiresAt When the lease ends; null once it was given back.
+	LeaseExpiresAt *time.Time `json:"lease_expires_at"`
 
 	// Provider The downstream system. Any name of this alphabet is accepted.
 	Provider Provider `json:"provider"`
 
-	// State `ready`: nothing attempted yet; `succeeded`, `skipped`, `failed`: what the latest attempt says;
-	// `exhausted`: failed, and its tries (12) are used up.
-	State DeliveryState `json:"state"`
+	// ReleasedAt When it was given back; null unless it was.
+	ReleasedAt *time.Time `json:"released_at"`
 
-	// Tries How many failed tries were reported.
+	// Worker What the worker calls itself, for people who look at its claims.
+	Worker *Worker `json:"worker"`
+}
+
+// ClaimExecutionID Names this claim; what became of it is reported under this execution id.
+type ClaimExecutionID = string
+
+// ClaimRequest How much a worker asks for.
+type ClaimRequest struct {
+	// LeaseSeconds How long the lease lasts, from now.
+	LeaseSeconds *LeaseSeconds `json:"lease_seconds,omitempty"`
+
+	// Limit How many deliveries at most.
+	Limit *int32 `json:"limit,omitempty"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// Worker What the worker calls itself, for people who look at its claims.
+	Worker *Worker `json:"worker,omitempty"`
+}
+
+// ClaimedBy Whose key claimed it, and what the worker calls itself.
+type ClaimedBy struct {
+	KeyID string `json:"key_id"`
+
+	// Name The key's name when it claimed.
+	Name string `json:"name"`
+
+	// Worker What the worker calls itself, for people who look at its claims.
+	Worker *Worker `json:"worker"`
+}
+
+// ClaimedDeliveries defines model for ClaimedDeliveries.
+type ClaimedDeliveries struct {
+	// Data Oldest due first.
+	Data []ClaimedDelivery `json:"data"`
+}
+
+// ClaimedDelivery A delivery that is leased to this worker: `tries` counts this claim, `due_at` is since when it was due.
+type ClaimedDelivery struct {
+	// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
+	DeliveryKey DeliveryKey `json:"delivery_key"`
+
+	// DocumentID The document's id.
+	DocumentID DocumentID `json:"document_id"`
+
+	// DueAt Since when it is due, or was when it was claimed.
+	DueAt time.Time `json:"due_at"`
+
+	// ExecutionID Names this claim; what became of it is reported under this execution id.
+	ExecutionID ClaimExecutionID `json:"execution_id"`
+
+	// ExternalID The document's id in the system it came from.
+	ExternalID *DocumentExternalID `json:"external_id"`
+
+	// LastAttempt The attempt that decides the delivery's state, whole; null when there is none.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// LeaseExpiresAt When the lease ends, unless it is extended, settled or released before.
+	LeaseExpiresAt time.Time `json:"lease_expires_at"`
+
+	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
+	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
+	Metadata Metadata `json:"metadata"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
+	ResultURL *ResultURL `json:"result_url"`
+
+	// Schema What kind of document it is, in the extraction's terms.
+	Schema *DocumentSchema `json:"schema"`
+
+	// Status Where the document stands; see "Push status" above.
+	Status DocumentStatus `json:"status"`
+
+	// Tries Since the last requeue: claims handed out and not released, and failed reports made without a claim.
 	Tries int32 `json:"tries"`
 
-	// UpdatedAt When something was last recorded for it.
+	// UpdatedAt When something last happened to the delivery.
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// DeliveryState `ready`: nothing attempted yet; `succeeded`, `skipped`, `failed`: what the latest attempt says;
-// `exhausted`: failed, and its tries (12) are used up.
-type DeliveryState string
+// Delivery The obligation to bring one document to one provider.
+type Delivery struct {
+	// ClaimedBy Who is at it; null when no lease is open.
+	ClaimedBy *ClaimedBy `json:"claimed_by"`
+
+	// DocumentID The document's id.
+	DocumentID DocumentID `json:"document_id"`
+
+	// DueAt When it is, or since when it was, due; null while it is leased, exhausted, delivered or skipped, or not offered.
+	DueAt *time.Time `json:"due_at"`
+
+	// LastAttempt The attempt that decides `state`, whole; null when there is none.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// LeaseExpiresAt When the open lease ends; null when none is open.
+	LeaseExpiresAt *time.Time `json:"lease_expires_at"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// Requeued The last time somebody requeued it; null when nobody did.
+	Requeued *Requeued `json:"requeued"`
+
+	// State `pending`: a lease is open, a worker is at it; else `succeeded`, `skipped`, `failed`: what the latest attempt
+	// says; `exhausted`: its tries are used up; `ready`: nothing attempted yet. All since the last requeue.
+	State DeliveryState `json:"state"`
+
+	// Tries Since the last requeue: claims handed out and not released, and failed reports made without a claim.
+	Tries int32 `json:"tries"`
+
+	// UpdatedAt When something last happened to it.
+	UpdatedAt time.Time `json:"updated_at"`
+}
 
 // DeliveryAttempt A recorded report. It never changes.
 type DeliveryAttempt struct {
@@ -367,8 +488,23 @@ type DeliveryErrorCode = string
 // DeliveryErrorMessage What went wrong, for people. Any text; kept as it is.
 type DeliveryErrorMessage = string
 
+// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
+type DeliveryKey = string
+
+// DeliveryPage defines model for DeliveryPage.
+type DeliveryPage struct {
+	Data []Delivery `json:"data"`
+
+	// NextCursor Send it back as `cursor` for the next page; null on the last. Opaque.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // DeliveryReport What happened when a worker tried to deliver a document. `status` decides which fields are required.
 type DeliveryReport = DeliveryData
+
+// DeliveryState `pending`: a lease is open, a worker is at it; else `succeeded`, `skipped`, `failed`: what the latest attempt
+// says; `exhausted`: its tries are used up; `ready`: nothing attempted yet. All since the last requeue.
+type DeliveryState string
 
 // DeliveryStatus What happened.
 type DeliveryStatus string
@@ -406,9 +542,6 @@ type Document struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// DocumentStatus Where the document stands; see "Push status" above.
-type DocumentStatus string
-
 // DocumentExternalID The document's id in the system it came from.
 type DocumentExternalID = string
 
@@ -445,6 +578,9 @@ type DocumentRegistrationStatus string
 
 // DocumentSchema What kind of document it is, in the extraction's terms.
 type DocumentSchema = string
+
+// DocumentStatus Where the document stands; see "Push status" above.
+type DocumentStatus string
 
 // Error defines model for Error.
 type Error struct {
@@ -527,11 +663,67 @@ type FailedReportStatus string
 // Instant An instant, RFC 3339 with a zone.
 type Instant = time.Time
 
+// LeaseExtension How long a lease goes on.
+type LeaseExtension struct {
+	// LeaseSeconds How long the lease lasts, from now.
+	LeaseSeconds *LeaseSeconds `json:"lease_seconds,omitempty"`
+}
+
+// LeaseSeconds How long the lease lasts, from now.
+type LeaseSeconds = int32
+
 // Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 // as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
 // space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
 // refused.
 type Metadata = json.RawMessage
+
+// OutboxItem A delivery that is due, with what its document is.
+type OutboxItem struct {
+	// DocumentID The document's id.
+	DocumentID DocumentID `json:"document_id"`
+
+	// DueAt Since when it is due, or was when it was claimed.
+	DueAt time.Time `json:"due_at"`
+
+	// ExternalID The document's id in the system it came from.
+	ExternalID *DocumentExternalID `json:"external_id"`
+
+	// LastAttempt The attempt that decides the delivery's state, whole; null when there is none.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
+	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
+	Metadata Metadata `json:"metadata"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
+	ResultURL *ResultURL `json:"result_url"`
+
+	// Schema What kind of document it is, in the extraction's terms.
+	Schema *DocumentSchema `json:"schema"`
+
+	// Status Where the document stands; see "Push status" above.
+	Status DocumentStatus `json:"status"`
+
+	// Tries Since the last requeue: claims handed out and not released, and failed reports made without a claim.
+	Tries int32 `json:"tries"`
+
+	// UpdatedAt When something last happened to the delivery.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// OutboxPage defines model for OutboxPage.
+type OutboxPage struct {
+	Data []OutboxItem `json:"data"`
+
+	// NextCursor Send it back as `cursor` for the next page; null on the last. Opaque.
+	NextCursor *string `json:"next_cursor"`
+}
 
 // Provider The downstream system. Any name of this alphabet is accepted.
 type Provider = string
@@ -544,8 +736,35 @@ type RecordedBy struct {
 	Name string `json:"name"`
 }
 
+// RequeueReason Why, for people. Any text; kept as it is.
+type RequeueReason = string
+
+// Requeued An order to start a delivery anew.
+type Requeued struct {
+	// At When it was given.
+	At time.Time `json:"at"`
+
+	// By Whose key recorded it.
+	By RecordedBy `json:"by"`
+
+	// Reason Why, for people. Any text; kept as it is.
+	Reason *RequeueReason `json:"reason"`
+}
+
 // ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
 type ResultURL = string
+
+// RetryPush Which delivery is to be requeued, and why.
+type RetryPush struct {
+	// Force Also when it was delivered or skipped. The destination is written to once more then.
+	Force *bool `json:"force,omitempty"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// Reason Why, for people. Any text; kept as it is.
+	Reason *RequeueReason `json:"reason,omitempty"`
+}
 
 // ServiceStatus defines model for ServiceStatus.
 type ServiceStatus struct {
@@ -615,14 +834,26 @@ type SucceededReport struct {
 // SucceededReportStatus defines model for SucceededReport.Status.
 type SucceededReportStatus string
 
+// Worker What the worker calls itself, for people who look at its claims.
+type Worker = string
+
 // RequestID defines model for RequestId.
 type RequestID = string
 
 // AttemptNotFound defines model for AttemptNotFound.
 type AttemptNotFound = ErrorBody
 
+// ClaimNotFound defines model for ClaimNotFound.
+type ClaimNotFound = ErrorBody
+
+// ClaimOver defines model for ClaimOver.
+type ClaimOver = ErrorBody
+
 // Conflict defines model for Conflict.
 type Conflict = ErrorBody
+
+// DeliveryNotFound defines model for DeliveryNotFound.
+type DeliveryNotFound = ErrorBody
 
 // DocumentNotFound defines model for DocumentNotFound.
 type DocumentNotFound = ErrorBody
@@ -639,8 +870,14 @@ type InvalidAsset = ErrorBody
 // InvalidAttemptID defines model for InvalidAttemptId.
 type InvalidAttemptID = ErrorBody
 
+// InvalidClaimID defines model for InvalidClaimId.
+type InvalidClaimID = ErrorBody
+
 // InvalidDocumentID defines model for InvalidDocumentId.
 type InvalidDocumentID = ErrorBody
+
+// InvalidLease defines model for InvalidLease.
+type InvalidLease = ErrorBody
 
 // InvalidListQuery defines model for InvalidListQuery.
 type InvalidListQuery = ErrorBody
@@ -651,11 +888,17 @@ type InvalidRegistration = ErrorBody
 // InvalidReport defines model for InvalidReport.
 type InvalidReport = ErrorBody
 
+// InvalidRequeue defines model for InvalidRequeue.
+type InvalidRequeue = ErrorBody
+
 // InvalidValue defines model for InvalidValue.
 type InvalidValue = ErrorBody
 
 // NeedsDeliveryRead defines model for NeedsDeliveryRead.
 type NeedsDeliveryRead = ErrorBody
+
+// NeedsDeliveryRequeue defines model for NeedsDeliveryRequeue.
+type NeedsDeliveryRequeue = ErrorBody
 
 // NeedsDeliveryWrite defines model for NeedsDeliveryWrite.
 type NeedsDeliveryWrite = ErrorBody
@@ -672,11 +915,17 @@ type NotFound = ErrorBody
 // PayloadTooLarge defines model for PayloadTooLarge.
 type PayloadTooLarge = ErrorBody
 
+// RequeueConflict defines model for RequeueConflict.
+type RequeueConflict = ErrorBody
+
 // Unauthorized defines model for Unauthorized.
 type Unauthorized = ErrorBody
 
 // Unavailable defines model for Unavailable.
 type Unavailable = ErrorBody
+
+// UnknownOutbox defines model for UnknownOutbox.
+type UnknownOutbox = ErrorBody
 
 // UnknownProvider defines model for UnknownProvider.
 type UnknownProvider = ErrorBody
@@ -684,8 +933,113 @@ type UnknownProvider = ErrorBody
 // UnsupportedMediaType defines model for UnsupportedMediaType.
 type UnsupportedMediaType = ErrorBody
 
+// ListDeliveriesParams defines parameters for ListDeliveries.
+type ListDeliveriesParams struct {
+	// Provider Only deliveries to this provider.
+	Provider *Provider `form:"provider,omitempty" json:"provider,omitempty"`
+
+	// State Only deliveries that stand so now.
+	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
+
+	// ExternalID Only deliveries of documents with this id in the system that they came from.
+	ExternalID *string `form:"external_id,omitempty" json:"external_id,omitempty"`
+
+	// Limit How many deliveries a page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ListDeliveryAttemptsParams defines parameters for ListDeliveryAttempts.
+type ListDeliveryAttemptsParams struct {
+	// DocumentID Only attempts to deliver this document.
+	DocumentID *DocumentID `form:"document_id,omitempty" json:"document_id,omitempty"`
+
+	// Provider Only attempts at this provider.
+	Provider *Provider `form:"provider,omitempty" json:"provider,omitempty"`
+
+	// Status Only attempts with this outcome.
+	Status *DeliveryStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// ExecutionID Only the attempt recorded under this execution id.
+	ExecutionID *ExecutionID `form:"execution_id,omitempty" json:"execution_id,omitempty"`
+
+	// ExternalRecordID Only attempts that report this record of the downstream system.
+	ExternalRecordID *string `form:"external_record_id,omitempty" json:"external_record_id,omitempty"`
+
+	// ErrorCode Only attempts that report this error code.
+	ErrorCode *string `form:"error_code,omitempty" json:"error_code,omitempty"`
+
+	// RequestID Only attempts recorded by a request with this `x-request-id`.
+	RequestID *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Since Only attempts recorded at this instant or later. Write the `+` of a zone as `%2B`.
+	Since *Instant `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only attempts recorded before this instant. Write the `+` of a zone as `%2B`.
+	Until *Instant `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit How many attempts a page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
 // GetDeliveryAttemptParams defines parameters for GetDeliveryAttempt.
 type GetDeliveryAttemptParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ClaimDeliveriesParams defines parameters for ClaimDeliveries.
+type ClaimDeliveriesParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ExtendClaimParams defines parameters for ExtendClaim.
+type ExtendClaimParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ReleaseClaimParams defines parameters for ReleaseClaim.
+type ReleaseClaimParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ListOutboxParams defines parameters for ListOutbox.
+type ListOutboxParams struct {
+	// Provider Whose outbox.
+	Provider Provider `form:"provider" json:"provider"`
+
+	// Limit How many items a page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
@@ -702,6 +1056,14 @@ type GetDocumentParams struct {
 
 // PutDocumentParams defines parameters for PutDocument.
 type PutDocumentParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// RetryPushParams defines parameters for RetryPush.
+type RetryPushParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
@@ -745,8 +1107,17 @@ type RecordDeliveryParams struct {
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
 
+// ClaimDeliveriesJSONRequestBody defines body for ClaimDeliveries for application/json ContentType.
+type ClaimDeliveriesJSONRequestBody = ClaimRequest
+
+// ExtendClaimJSONRequestBody defines body for ExtendClaim for application/json ContentType.
+type ExtendClaimJSONRequestBody = LeaseExtension
+
 // PutDocumentJSONRequestBody defines body for PutDocument for application/json ContentType.
 type PutDocumentJSONRequestBody = DocumentRegistration
+
+// RetryPushJSONRequestBody defines body for RetryPush for application/json ContentType.
+type RetryPushJSONRequestBody = RetryPush
 
 // RecordDeliveryJSONRequestBody defines body for RecordDelivery for application/json ContentType.
 type RecordDeliveryJSONRequestBody = DeliveryReport
@@ -771,15 +1142,36 @@ type ServerInterface interface {
 	// GetReadiness Can it take work
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// ListDeliveries List deliveries across documents
+	// (GET /v1/deliveries)
+	ListDeliveries(ctx echo.Context, params ListDeliveriesParams) error
+	// ListDeliveryAttempts List delivery attempts across documents
+	// (GET /v1/delivery/attempts)
+	ListDeliveryAttempts(ctx echo.Context, params ListDeliveryAttemptsParams) error
 	// GetDeliveryAttempt Read one delivery attempt
 	// (GET /v1/delivery/attempts/{attempt_id})
 	GetDeliveryAttempt(ctx echo.Context, attemptID AttemptID, params GetDeliveryAttemptParams) error
+	// ClaimDeliveries Claim what is due
+	// (POST /v1/delivery/claims)
+	ClaimDeliveries(ctx echo.Context, params ClaimDeliveriesParams) error
+	// ExtendClaim Prolong a lease
+	// (POST /v1/delivery/claims/{execution_id}/extend)
+	ExtendClaim(ctx echo.Context, executionID ClaimExecutionID, params ExtendClaimParams) error
+	// ReleaseClaim Give a lease back
+	// (POST /v1/delivery/claims/{execution_id}/release)
+	ReleaseClaim(ctx echo.Context, executionID ClaimExecutionID, params ReleaseClaimParams) error
+	// ListOutbox List what is due
+	// (GET /v1/delivery/outbox)
+	ListOutbox(ctx echo.Context, params ListOutboxParams) error
 	// GetDocument Read a document with its push status
 	// (GET /v1/documents/{id})
 	GetDocument(ctx echo.Context, id DocumentID, params GetDocumentParams) error
 	// PutDocument Register or refresh a document
 	// (PUT /v1/documents/{id})
 	PutDocument(ctx echo.Context, id DocumentID, params PutDocumentParams) error
+	// RetryPush Requeue a delivery by hand
+	// (POST /v1/documents/{id}/actions/retry-push)
+	RetryPush(ctx echo.Context, id DocumentID, params RetryPushParams) error
 	// ListDocumentDelivery List a document's delivery attempts
 	// (GET /v1/documents/{id}/delivery)
 	ListDocumentDelivery(ctx echo.Context, id DocumentID, params ListDocumentDeliveryParams) error
@@ -854,6 +1246,174 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 	return err
 }
 
+// ListDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDeliveries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeliveriesParams
+	// ------------- Optional query parameter "provider" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "provider", ctx.QueryParams(), &params.Provider, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "external_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "external_id", ctx.QueryParams(), &params.ExternalID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter external_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "x-request-id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("x-request-id")]; found {
+		var XRequestID RequestID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for x-request-id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "x-request-id", valueList[0], &XRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x-request-id: %s", err))
+		}
+
+		params.XRequestID = &XRequestID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDeliveries(ctx, params)
+	return err
+}
+
+// ListDeliveryAttempts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDeliveryAttempts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeliveryAttemptsParams
+	// ------------- Optional query parameter "document_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "document_id", ctx.QueryParams(), &params.DocumentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter document_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "provider" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "provider", ctx.QueryParams(), &params.Provider, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "execution_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "execution_id", ctx.QueryParams(), &params.ExecutionID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter execution_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "external_record_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "external_record_id", ctx.QueryParams(), &params.ExternalRecordID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter external_record_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "error_code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error_code", ctx.QueryParams(), &params.ErrorCode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter error_code: %s", err))
+	}
+
+	// ------------- Optional query parameter "request_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", ctx.QueryParams(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter request_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", ctx.QueryParams(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter until: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "x-request-id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("x-request-id")]; found {
+		var XRequestID RequestID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for x-request-id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "x-request-id", valueList[0], &XRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x-request-id: %s", err))
+		}
+
+		params.XRequestID = &XRequestID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDeliveryAttempts(ctx, params)
+	return err
+}
+
 // GetDeliveryAttempt converts echo context to params.
 func (w *ServerInterfaceWrapper) GetDeliveryAttempt(ctx echo.Context) error {
 	var err error
@@ -887,6 +1447,156 @@ func (w *ServerInterfaceWrapper) GetDeliveryAttempt(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetDeliveryAttempt(ctx, attemptID, params)
+	return err
+}
+
+// ClaimDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ClaimDeliveries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ClaimDeliveriesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "x-request-id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("x-request-id")]; found {
+		var XRequestID RequestID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for x-request-id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "x-request-id", valueList[0], &XRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x-request-id: %s", err))
+		}
+
+		params.XRequestID = &XRequestID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ClaimDeliveries(ctx, params)
+	return err
+}
+
+// ExtendClaim converts echo context to params.
+func (w *ServerInterfaceWrapper) ExtendClaim(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "execution_id" -------------
+	var executionID ClaimExecutionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "execution_id", ctx.Param("execution_id"), &executionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter execution_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExtendClaimParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "x-request-id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("x-request-id")]; found {
+		var XRequestID RequestID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for x-request-id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "x-request-id", valueList[0], &XRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x-request-id: %s", err))
+		}
+
+		params.XRequestID = &XRequestID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExtendClaim(ctx, executionID, params)
+	return err
+}
+
+// ReleaseClaim converts echo context to params.
+func (w *ServerInterfaceWrapper) ReleaseClaim(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "execution_id" -------------
+	var executionID ClaimExecutionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "execution_id", ctx.Param("execution_id"), &executionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter execution_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReleaseClaimParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "x-request-id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("x-request-id")]; found {
+		var XRequestID RequestID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for x-request-id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "x-request-id", valueList[0], &XRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x-request-id: %s", err))
+		}
+
+		params.XRequestID = &XRequestID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReleaseClaim(ctx, executionID, params)
+	return err
+}
+
+// ListOutbox converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOutbox(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOutboxParams
+	// ------------- Required query parameter "provider" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "provider", ctx.QueryParams(), &params.Provider, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter provider: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "x-request-id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("x-request-id")]; found {
+		var XRequestID RequestID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for x-request-id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "x-request-id", valueList[0], &XRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x-request-id: %s", err))
+		}
+
+		params.XRequestID = &XRequestID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOutbox(ctx, params)
 	return err
 }
 
@@ -959,6 +1669,42 @@ func (w *ServerInterfaceWrapper) PutDocument(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PutDocument(ctx, id, params)
+	return err
+}
+
+// RetryPush converts echo context to params.
+func (w *ServerInterfaceWrapper) RetryPush(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id DocumentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetryPushParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "x-request-id" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("x-request-id")]; found {
+		var XRequestID RequestID
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for x-request-id, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "x-request-id", valueList[0], &XRequestID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter x-request-id: %s", err))
+		}
+
+		params.XRequestID = &XRequestID
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RetryPush(ctx, id, params)
 	return err
 }
 
@@ -1133,7 +1879,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/documents/:id/delivery", wrapper.RecordDelivery, options.OperationMiddlewares["recordDelivery"]...)
 	router.GET(options.BaseURL+"/v1/documents/:id", wrapper.GetDocument, options.OperationMiddlewares["getDocument"]...)
 	router.PUT(options.BaseURL+"/v1/documents/:id", wrapper.PutDocument, options.OperationMiddlewares["putDocument"]...)
+	router.GET(options.BaseURL+"/v1/delivery/attempts", wrapper.ListDeliveryAttempts, options.OperationMiddlewares["listDeliveryAttempts"]...)
 	router.GET(options.BaseURL+"/v1/delivery/attempts/:attempt_id", wrapper.GetDeliveryAttempt, options.OperationMiddlewares["getDeliveryAttempt"]...)
+	router.GET(options.BaseURL+"/v1/delivery/outbox", wrapper.ListOutbox, options.OperationMiddlewares["listOutbox"]...)
+	router.POST(options.BaseURL+"/v1/delivery/claims", wrapper.ClaimDeliveries, options.OperationMiddlewares["claimDeliveries"]...)
+	router.POST(options.BaseURL+"/v1/delivery/claims/:execution_id/extend", wrapper.ExtendClaim, options.OperationMiddlewares["extendClaim"]...)
+	router.POST(options.BaseURL+"/v1/delivery/claims/:execution_id/release", wrapper.ReleaseClaim, options.OperationMiddlewares["releaseClaim"]...)
+	router.GET(options.BaseURL+"/v1/deliveries", wrapper.ListDeliveries, options.OperationMiddlewares["listDeliveries"]...)
+	router.POST(options.BaseURL+"/v1/documents/:id/actions/retry-push", wrapper.RetryPush, options.OperationMiddlewares["retryPush"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.GetLiveness, options.OperationMiddlewares["getLiveness"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContractYaml, options.OperationMiddlewares["getContractYaml"]...)
@@ -1152,6 +1905,24 @@ type AttemptNotFoundJSONResponse struct {
 	Headers AttemptNotFoundResponseHeaders
 }
 
+type ClaimNotFoundResponseHeaders struct {
+	XRequestID *string
+}
+type ClaimNotFoundJSONResponse struct {
+	Body ErrorBody
+
+	Headers ClaimNotFoundResponseHeaders
+}
+
+type ClaimOverResponseHeaders struct {
+	XRequestID *string
+}
+type ClaimOverJSONResponse struct {
+	Body ErrorBody
+
+	Headers ClaimOverResponseHeaders
+}
+
 type ConflictResponseHeaders struct {
 	XRequestID *string
 }
@@ -1159,6 +1930,15 @@ type ConflictJSONResponse struct {
 	Body ErrorBody
 
 	Headers ConflictResponseHeaders
+}
+
+type DeliveryNotFoundResponseHeaders struct {
+	XRequestID *string
+}
+type DeliveryNotFoundJSONResponse struct {
+	Body ErrorBody
+
+	Headers DeliveryNotFoundResponseHeaders
 }
 
 type DocumentNotFoundResponseHeaders struct {
@@ -1206,6 +1986,15 @@ type InvalidAttemptIDJSONResponse struct {
 	Headers InvalidAttemptIDResponseHeaders
 }
 
+type InvalidClaimIDResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidClaimIDJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidClaimIDResponseHeaders
+}
+
 type InvalidDocumentIDResponseHeaders struct {
 	XRequestID *string
 }
@@ -1213,6 +2002,15 @@ type InvalidDocumentIDJSONResponse struct {
 	Body ErrorBody
 
 	Headers InvalidDocumentIDResponseHeaders
+}
+
+type InvalidLeaseResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidLeaseJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidLeaseResponseHeaders
 }
 
 type InvalidListQueryResponseHeaders struct {
@@ -1242,6 +2040,15 @@ type InvalidReportJSONResponse struct {
 	Headers InvalidReportResponseHeaders
 }
 
+type InvalidRequeueResponseHeaders struct {
+	XRequestID *string
+}
+type InvalidRequeueJSONResponse struct {
+	Body ErrorBody
+
+	Headers InvalidRequeueResponseHeaders
+}
+
 type InvalidValueResponseHeaders struct {
 	XRequestID *string
 }
@@ -1258,6 +2065,15 @@ type NeedsDeliveryReadJSONResponse struct {
 	Body ErrorBody
 
 	Headers NeedsDeliveryReadResponseHeaders
+}
+
+type NeedsDeliveryRequeueResponseHeaders struct {
+	XRequestID *string
+}
+type NeedsDeliveryRequeueJSONResponse struct {
+	Body ErrorBody
+
+	Headers NeedsDeliveryRequeueResponseHeaders
 }
 
 type NeedsDeliveryWriteResponseHeaders struct {
@@ -1305,6 +2121,15 @@ type PayloadTooLargeJSONResponse struct {
 	Headers PayloadTooLargeResponseHeaders
 }
 
+type RequeueConflictResponseHeaders struct {
+	XRequestID *string
+}
+type RequeueConflictJSONResponse struct {
+	Body ErrorBody
+
+	Headers RequeueConflictResponseHeaders
+}
+
 type UnauthorizedResponseHeaders struct {
 	WWWAuthenticate string
 	XRequestID      *string
@@ -1323,6 +2148,15 @@ type UnavailableJSONResponse struct {
 	Body ErrorBody
 
 	Headers UnavailableResponseHeaders
+}
+
+type UnknownOutboxResponseHeaders struct {
+	XRequestID *string
+}
+type UnknownOutboxJSONResponse struct {
+	Body ErrorBody
+
+	Headers UnknownOutboxResponseHeaders
 }
 
 type UnknownProviderResponseHeaders struct {
@@ -1867,6 +2701,278 @@ func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.Res
 	return err
 }
 
+type ListDeliveriesRequestObject struct {
+	Params ListDeliveriesParams
+}
+
+type ListDeliveriesResponseObject interface {
+	VisitListDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListDeliveries200ResponseHeaders struct {
+	XRequestID *string
+}
+
+type ListDeliveries200JSONResponse struct {
+	Body    DeliveryPage
+	Headers ListDeliveries200ResponseHeaders
+}
+
+func (response ListDeliveries200JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries400JSONResponse struct{ InvalidListQueryJSONResponse }
+
+func (response ListDeliveries400JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListDeliveries401JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries403JSONResponse struct{ NeedsDeliveryReadJSONResponse }
+
+func (response ListDeliveries403JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries431JSONResponse struct{ HeaderTooLargeJSONResponse }
+
+func (response ListDeliveries431JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(431)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListDeliveries500JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListDeliveries503JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttemptsRequestObject struct {
+	Params ListDeliveryAttemptsParams
+}
+
+type ListDeliveryAttemptsResponseObject interface {
+	VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error
+}
+
+type ListDeliveryAttempts200ResponseHeaders struct {
+	XRequestID *string
+}
+
+type ListDeliveryAttempts200JSONResponse struct {
+	Body    DeliveryAttemptPage
+	Headers ListDeliveryAttempts200ResponseHeaders
+}
+
+func (response ListDeliveryAttempts200JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttempts400JSONResponse struct{ InvalidListQueryJSONResponse }
+
+func (response ListDeliveryAttempts400JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttempts401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListDeliveryAttempts401JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttempts403JSONResponse struct{ NeedsDeliveryReadJSONResponse }
+
+func (response ListDeliveryAttempts403JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttempts431JSONResponse struct{ HeaderTooLargeJSONResponse }
+
+func (response ListDeliveryAttempts431JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(431)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttempts500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListDeliveryAttempts500JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttempts503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListDeliveryAttempts503JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetDeliveryAttemptRequestObject struct {
 	AttemptID AttemptID `json:"attempt_id"`
 	Params    GetDeliveryAttemptParams
@@ -2006,6 +3112,711 @@ func (response GetDeliveryAttempt500JSONResponse) VisitGetDeliveryAttemptRespons
 type GetDeliveryAttempt503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response GetDeliveryAttempt503JSONResponse) VisitGetDeliveryAttemptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveriesRequestObject struct {
+	Params ClaimDeliveriesParams
+	Body   *ClaimDeliveriesJSONRequestBody
+}
+
+type ClaimDeliveriesResponseObject interface {
+	VisitClaimDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ClaimDeliveries200ResponseHeaders struct {
+	XRequestID *string
+}
+
+type ClaimDeliveries200JSONResponse struct {
+	Body    ClaimedDeliveries
+	Headers ClaimDeliveries200ResponseHeaders
+}
+
+func (response ClaimDeliveries200JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries400JSONResponse struct{ InvalidLeaseJSONResponse }
+
+func (response ClaimDeliveries400JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ClaimDeliveries401JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries403JSONResponse struct{ NeedsDeliveryWriteJSONResponse }
+
+func (response ClaimDeliveries403JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries413JSONResponse struct{ PayloadTooLargeJSONResponse }
+
+func (response ClaimDeliveries413JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response ClaimDeliveries415JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries422JSONResponse struct{ UnknownOutboxJSONResponse }
+
+func (response ClaimDeliveries422JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries431JSONResponse struct{ HeaderTooLargeJSONResponse }
+
+func (response ClaimDeliveries431JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(431)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ClaimDeliveries500JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ClaimDeliveries503JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaimRequestObject struct {
+	ExecutionID ClaimExecutionID `json:"execution_id"`
+	Params      ExtendClaimParams
+	Body        *ExtendClaimJSONRequestBody
+}
+
+type ExtendClaimResponseObject interface {
+	VisitExtendClaimResponse(w http.ResponseWriter) error
+}
+
+type ExtendClaim200ResponseHeaders struct {
+	XRequestID *string
+}
+
+type ExtendClaim200JSONResponse struct {
+	Body    Claim
+	Headers ExtendClaim200ResponseHeaders
+}
+
+func (response ExtendClaim200JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim400JSONResponse struct{ InvalidLeaseJSONResponse }
+
+func (response ExtendClaim400JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ExtendClaim401JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim403JSONResponse struct{ NeedsDeliveryWriteJSONResponse }
+
+func (response ExtendClaim403JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim404JSONResponse struct{ ClaimNotFoundJSONResponse }
+
+func (response ExtendClaim404JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim409JSONResponse struct{ ClaimOverJSONResponse }
+
+func (response ExtendClaim409JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim413JSONResponse struct{ PayloadTooLargeJSONResponse }
+
+func (response ExtendClaim413JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response ExtendClaim415JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim431JSONResponse struct{ HeaderTooLargeJSONResponse }
+
+func (response ExtendClaim431JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(431)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ExtendClaim500JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ExtendClaim503JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaimRequestObject struct {
+	ExecutionID ClaimExecutionID `json:"execution_id"`
+	Params      ReleaseClaimParams
+}
+
+type ReleaseClaimResponseObject interface {
+	VisitReleaseClaimResponse(w http.ResponseWriter) error
+}
+
+type ReleaseClaim200ResponseHeaders struct {
+	XRequestID *string
+}
+
+type ReleaseClaim200JSONResponse struct {
+	Body    Claim
+	Headers ReleaseClaim200ResponseHeaders
+}
+
+func (response ReleaseClaim200JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim400JSONResponse struct{ InvalidClaimIDJSONResponse }
+
+func (response ReleaseClaim400JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ReleaseClaim401JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim403JSONResponse struct{ NeedsDeliveryWriteJSONResponse }
+
+func (response ReleaseClaim403JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim404JSONResponse struct{ ClaimNotFoundJSONResponse }
+
+func (response ReleaseClaim404JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim409JSONResponse struct{ ClaimOverJSONResponse }
+
+func (response ReleaseClaim409JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim431JSONResponse struct{ HeaderTooLargeJSONResponse }
+
+func (response ReleaseClaim431JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(431)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ReleaseClaim500JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ReleaseClaim503JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutboxRequestObject struct {
+	Params ListOutboxParams
+}
+
+type ListOutboxResponseObject interface {
+	VisitListOutboxResponse(w http.ResponseWriter) error
+}
+
+type ListOutbox200ResponseHeaders struct {
+	XRequestID *string
+}
+
+type ListOutbox200JSONResponse struct {
+	Body    OutboxPage
+	Headers ListOutbox200ResponseHeaders
+}
+
+func (response ListOutbox200JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutbox400JSONResponse struct{ InvalidListQueryJSONResponse }
+
+func (response ListOutbox400JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutbox401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListOutbox401JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutbox403JSONResponse struct{ NeedsDeliveryReadJSONResponse }
+
+func (response ListOutbox403JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutbox431JSONResponse struct{ HeaderTooLargeJSONResponse }
+
+func (response ListOutbox431JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(431)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutbox500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListOutbox500JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutbox503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListOutbox503JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2379,6 +4190,216 @@ func (response PutDocument500JSONResponse) VisitPutDocumentResponse(w http.Respo
 type PutDocument503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response PutDocument503JSONResponse) VisitPutDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPushRequestObject struct {
+	ID     DocumentID `json:"id"`
+	Params RetryPushParams
+	Body   *RetryPushJSONRequestBody
+}
+
+type RetryPushResponseObject interface {
+	VisitRetryPushResponse(w http.ResponseWriter) error
+}
+
+type RetryPush200ResponseHeaders struct {
+	XRequestID *string
+}
+
+type RetryPush200JSONResponse struct {
+	Body    Delivery
+	Headers RetryPush200ResponseHeaders
+}
+
+func (response RetryPush200JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush400JSONResponse struct{ InvalidRequeueJSONResponse }
+
+func (response RetryPush400JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RetryPush401JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush403JSONResponse struct {
+	NeedsDeliveryRequeueJSONResponse
+}
+
+func (response RetryPush403JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush404JSONResponse struct{ DeliveryNotFoundJSONResponse }
+
+func (response RetryPush404JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush409JSONResponse struct{ RequeueConflictJSONResponse }
+
+func (response RetryPush409JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush413JSONResponse struct{ PayloadTooLargeJSONResponse }
+
+func (response RetryPush413JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response RetryPush415JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush431JSONResponse struct{ HeaderTooLargeJSONResponse }
+
+func (response RetryPush431JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(431)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RetryPush500JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RetryPush503JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2821,15 +4842,36 @@ type StrictServerInterface interface {
 	// GetReadiness Can it take work
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListDeliveries List deliveries across documents
+	// (GET /v1/deliveries)
+	ListDeliveries(ctx context.Context, request ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error)
+	// ListDeliveryAttempts List delivery attempts across documents
+	// (GET /v1/delivery/attempts)
+	ListDeliveryAttempts(ctx context.Context, request ListDeliveryAttemptsRequestObject) (ListDeliveryAttemptsResponseObject, error)
 	// GetDeliveryAttempt Read one delivery attempt
 	// (GET /v1/delivery/attempts/{attempt_id})
 	GetDeliveryAttempt(ctx context.Context, request GetDeliveryAttemptRequestObject) (GetDeliveryAttemptResponseObject, error)
+	// ClaimDeliveries Claim what is due
+	// (POST /v1/delivery/claims)
+	ClaimDeliveries(ctx context.Context, request ClaimDeliveriesRequestObject) (ClaimDeliveriesResponseObject, error)
+	// ExtendClaim Prolong a lease
+	// (POST /v1/delivery/claims/{execution_id}/extend)
+	ExtendClaim(ctx context.Context, request ExtendClaimRequestObject) (ExtendClaimResponseObject, error)
+	// ReleaseClaim Give a lease back
+	// (POST /v1/delivery/claims/{execution_id}/release)
+	ReleaseClaim(ctx context.Context, request ReleaseClaimRequestObject) (ReleaseClaimResponseObject, error)
+	// ListOutbox List what is due
+	// (GET /v1/delivery/outbox)
+	ListOutbox(ctx context.Context, request ListOutboxRequestObject) (ListOutboxResponseObject, error)
 	// GetDocument Read a document with its push status
 	// (GET /v1/documents/{id})
 	GetDocument(ctx context.Context, request GetDocumentRequestObject) (GetDocumentResponseObject, error)
 	// PutDocument Register or refresh a document
 	// (PUT /v1/documents/{id})
 	PutDocument(ctx context.Context, request PutDocumentRequestObject) (PutDocumentResponseObject, error)
+	// RetryPush Requeue a delivery by hand
+	// (POST /v1/documents/{id}/actions/retry-push)
+	RetryPush(ctx context.Context, request RetryPushRequestObject) (RetryPushResponseObject, error)
 	// ListDocumentDelivery List a document's delivery attempts
 	// (GET /v1/documents/{id}/delivery)
 	ListDocumentDelivery(ctx context.Context, request ListDocumentDeliveryRequestObject) (ListDocumentDeliveryResponseObject, error)
@@ -2990,6 +5032,56 @@ func (sh *strictHandler) GetReadiness(ctx echo.Context) error {
 	return nil
 }
 
+// ListDeliveries operation middleware
+func (sh *strictHandler) ListDeliveries(ctx echo.Context, params ListDeliveriesParams) error {
+	var request ListDeliveriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeliveries(ctx.Request().Context(), request.(ListDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDeliveriesResponseObject); ok {
+		return validResponse.VisitListDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDeliveryAttempts operation middleware
+func (sh *strictHandler) ListDeliveryAttempts(ctx echo.Context, params ListDeliveryAttemptsParams) error {
+	var request ListDeliveryAttemptsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeliveryAttempts(ctx.Request().Context(), request.(ListDeliveryAttemptsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeliveryAttempts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDeliveryAttemptsResponseObject); ok {
+		return validResponse.VisitListDeliveryAttemptsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetDeliveryAttempt operation middleware
 func (sh *strictHandler) GetDeliveryAttempt(ctx echo.Context, attemptID AttemptID, params GetDeliveryAttemptParams) error {
 	var request GetDeliveryAttemptRequestObject
@@ -3010,6 +5102,154 @@ func (sh *strictHandler) GetDeliveryAttempt(ctx echo.Context, attemptID AttemptI
 		return err
 	} else if validResponse, ok := response.(GetDeliveryAttemptResponseObject); ok {
 		return validResponse.VisitGetDeliveryAttemptResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ClaimDeliveries operation middleware
+func (sh *strictHandler) ClaimDeliveries(ctx echo.Context, params ClaimDeliveriesParams) error {
+	var request ClaimDeliveriesRequestObject
+
+	request.Params = params
+
+	var body ClaimDeliveriesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ClaimDeliveries(ctx.Request().Context(), request.(ClaimDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ClaimDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ClaimDeliveriesResponseObject); ok {
+		return validResponse.VisitClaimDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExtendClaim operation middleware
+func (sh *strictHandler) ExtendClaim(ctx echo.Context, executionID ClaimExecutionID, params ExtendClaimParams) error {
+	var request ExtendClaimRequestObject
+
+	request.ExecutionID = executionID
+	request.Params = params
+
+	var body ExtendClaimJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExtendClaim(ctx.Request().Context(), request.(ExtendClaimRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExtendClaim")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExtendClaimResponseObject); ok {
+		return validResponse.VisitExtendClaimResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReleaseClaim operation middleware
+func (sh *strictHandler) ReleaseClaim(ctx echo.Context, executionID ClaimExecutionID, params ReleaseClaimParams) error {
+	var request ReleaseClaimRequestObject
+
+	request.ExecutionID = executionID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseClaim(ctx.Request().Context(), request.(ReleaseClaimRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseClaim")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReleaseClaimResponseObject); ok {
+		return validResponse.VisitReleaseClaimResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOutbox operation middleware
+func (sh *strictHandler) ListOutbox(ctx echo.Context, params ListOutboxParams) error {
+	var request ListOutboxRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOutbox(ctx.Request().Context(), request.(ListOutboxRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOutbox")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOutboxResponseObject); ok {
+		return validResponse.VisitListOutboxResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3085,6 +5325,55 @@ func (sh *strictHandler) PutDocument(ctx echo.Context, id DocumentID, params Put
 		return err
 	} else if validResponse, ok := response.(PutDocumentResponseObject); ok {
 		return validResponse.VisitPutDocumentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RetryPush operation middleware
+func (sh *strictHandler) RetryPush(ctx echo.Context, id DocumentID, params RetryPushParams) error {
+	var request RetryPushRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body RetryPushJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetryPush(ctx.Request().Context(), request.(RetryPushRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetryPush")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RetryPushResponseObject); ok {
+		return validResponse.VisitRetryPushResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -21,6 +21,7 @@ import (
 const (
 	DeliveryStateExhausted DeliveryState = "exhausted"
 	DeliveryStateFailed    DeliveryState = "failed"
+	DeliveryStatePending   DeliveryState = "pending"
 	DeliveryStateReady     DeliveryState = "ready"
 	DeliveryStateSkipped   DeliveryState = "skipped"
 	DeliveryStateSucceeded DeliveryState = "succeeded"
@@ -32,6 +33,8 @@ func (e DeliveryState) Valid() bool {
 	case DeliveryStateExhausted:
 		return true
 	case DeliveryStateFailed:
+		return true
+	case DeliveryStatePending:
 		return true
 	case DeliveryStateReady:
 		return true
@@ -59,6 +62,30 @@ func (e DeliveryStatus) Valid() bool {
 	case DeliveryStatusSkipped:
 		return true
 	case DeliveryStatusSucceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DocumentRegistrationStatus.
+const (
+	DocumentRegistrationStatusFailed         DocumentRegistrationStatus = "failed"
+	DocumentRegistrationStatusProcessing     DocumentRegistrationStatus = "processing"
+	DocumentRegistrationStatusReviewRequired DocumentRegistrationStatus = "review_required"
+	DocumentRegistrationStatusReviewed       DocumentRegistrationStatus = "reviewed"
+)
+
+// Valid indicates whether the value is a known member of the DocumentRegistrationStatus enum.
+func (e DocumentRegistrationStatus) Valid() bool {
+	switch e {
+	case DocumentRegistrationStatusFailed:
+		return true
+	case DocumentRegistrationStatusProcessing:
+		return true
+	case DocumentRegistrationStatusReviewRequired:
+		return true
+	case DocumentRegistrationStatusReviewed:
 		return true
 	default:
 		return false
@@ -98,32 +125,9 @@ func (e DocumentStatus) Valid() bool {
 	}
 }
 
-// Defines values for DocumentRegistrationStatus.
-const (
-	DocumentRegistrationStatusFailed         DocumentRegistrationStatus = "failed"
-	DocumentRegistrationStatusProcessing     DocumentRegistrationStatus = "processing"
-	DocumentRegistrationStatusReviewRequired DocumentRegistrationStatus = "review_required"
-	DocumentRegistrationStatusReviewed       DocumentRegistrationStatus = "reviewed"
-)
-
-// Valid indicates whether the value is a known member of the DocumentRegistrationStatus enum.
-func (e DocumentRegistrationStatus) Valid() bool {
-	switch e {
-	case DocumentRegistrationStatusFailed:
-		return true
-	case DocumentRegistrationStatusProcessing:
-		return true
-	case DocumentRegistrationStatusReviewRequired:
-		return true
-	case DocumentRegistrationStatusReviewed:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ErrorCode.
 const (
+	ErrorCodeClaimOver            ErrorCode = "claim_over"
 	ErrorCodeConflict             ErrorCode = "conflict"
 	ErrorCodeForbidden            ErrorCode = "forbidden"
 	ErrorCodeHeaderTooLarge       ErrorCode = "header_too_large"
@@ -141,6 +145,8 @@ const (
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeClaimOver:
+		return true
 	case ErrorCodeConflict:
 		return true
 	case ErrorCodeForbidden:
@@ -240,31 +246,146 @@ type AttemptID = string
 // (else 422). Cut, not rounded, to the microsecond.
 type AttemptedAt = time.Time
 
-// Delivery The obligation to bring one document to one provider.
-type Delivery struct {
+// Claim A lease that was handed out on one delivery.
+type Claim struct {
+	// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
+	DeliveryKey DeliveryKey `json:"delivery_key"`
+
 	// DocumentID The document's id.
 	DocumentID DocumentID `json:"document_id"`
 
-	// LastAttempt The attempt that decides `state`, whole; null when there is none.
-	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+	// ExecutionID Names this claim; what became of it is reported under this execution id.
+	ExecutionID ClaimExecutionID `json:"execution_id"`
+
+	// LeaseExpiresAt When the lease ends; null once it was given back.
+	LeaseExpiresAt *time.Time `json:"lease_expires_at"`
 
 	// Provider The downstream system. Any name of this alphabet is accepted.
 	Provider Provider `json:"provider"`
 
-	// State `ready`: nothing attempted yet; `succeeded`, `skipped`, `failed`: what the latest attempt says;
-	// `exhausted`: failed, and its tries (12) are used up.
-	State DeliveryState `json:"state"`
+	// ReleasedAt When it was given back; null unless it was.
+	ReleasedAt *time.Time `json:"released_at"`
 
-	// Tries How many failed tries were reported.
+	// Worker What the worker calls itself, for people who look at its claims.
+	Worker *Worker `json:"worker"`
+}
+
+// ClaimExecutionID Names this claim; what became of it is reported under this execution id.
+type ClaimExecutionID = string
+
+// ClaimRequest How much a worker asks for.
+type ClaimRequest struct {
+	// LeaseSeconds How long the lease lasts, from now.
+	LeaseSeconds *LeaseSeconds `json:"lease_seconds,omitempty"`
+
+	// Limit How many deliveries at most.
+	Limit *int32 `json:"limit,omitempty"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// Worker What the worker calls itself, for people who look at its claims.
+	Worker *Worker `json:"worker,omitempty"`
+}
+
+// ClaimedBy Whose key claimed it, and what the worker calls itself.
+type ClaimedBy struct {
+	KeyID string `json:"key_id"`
+
+	// Name The key's name when it claimed.
+	Name string `json:"name"`
+
+	// Worker What the worker calls itself, for people who look at its claims.
+	Worker *Worker `json:"worker"`
+}
+
+// ClaimedDeliveries defines model for ClaimedDeliveries.
+type ClaimedDeliveries struct {
+	// Data Oldest due first.
+	Data []ClaimedDelivery `json:"data"`
+}
+
+// ClaimedDelivery A delivery that is leased to this worker: `tries` counts this claim, `due_at` is since when it was due.
+type ClaimedDelivery struct {
+	// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
+	DeliveryKey DeliveryKey `json:"delivery_key"`
+
+	// DocumentID The document's id.
+	DocumentID DocumentID `json:"document_id"`
+
+	// DueAt Since when it is due, or was when it was claimed.
+	DueAt time.Time `json:"due_at"`
+
+	// ExecutionID Names this claim; what became of it is reported under this execution id.
+	ExecutionID ClaimExecutionID `json:"execution_id"`
+
+	// ExternalID The document's id in the system it came from.
+	ExternalID *DocumentExternalID `json:"external_id"`
+
+	// LastAttempt The attempt that decides the delivery's state, whole; null when there is none.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// LeaseExpiresAt When the lease ends, unless it is extended, settled or released before.
+	LeaseExpiresAt time.Time `json:"lease_expires_at"`
+
+	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
+	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
+	Metadata Metadata `json:"metadata"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
+	ResultURL *ResultURL `json:"result_url"`
+
+	// Schema What kind of document it is, in the extraction's terms.
+	Schema *DocumentSchema `json:"schema"`
+
+	// Status Where the document stands; see "Push status" above.
+	Status DocumentStatus `json:"status"`
+
+	// Tries Since the last requeue: claims handed out and not released, and failed reports made without a claim.
 	Tries int32 `json:"tries"`
 
-	// UpdatedAt When something was last recorded for it.
+	// UpdatedAt When something last happened to the delivery.
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// DeliveryState `ready`: nothing attempted yet; `succeeded`, `skipped`, `failed`: what the latest attempt says;
-// `exhausted`: failed, and its tries (12) are used up.
-type DeliveryState string
+// Delivery The obligation to bring one document to one provider.
+type Delivery struct {
+	// ClaimedBy Who is at it; null when no lease is open.
+	ClaimedBy *ClaimedBy `json:"claimed_by"`
+
+	// DocumentID The document's id.
+	DocumentID DocumentID `json:"document_id"`
+
+	// DueAt When it is, or since when it was, due; null while it is leased, exhausted, delivered or skipped, or not offered.
+	DueAt *time.Time `json:"due_at"`
+
+	// LastAttempt The attempt that decides `state`, whole; null when there is none.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// LeaseExpiresAt When the open lease ends; null when none is open.
+	LeaseExpiresAt *time.Time `json:"lease_expires_at"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// Requeued The last time somebody requeued it; null when nobody did.
+	Requeued *Requeued `json:"requeued"`
+
+	// State `pending`: a lease is open, a worker is at it; else `succeeded`, `skipped`, `failed`: what the latest attempt
+	// says; `exhausted`: its tries are used up; `ready`: nothing attempted yet. All since the last requeue.
+	State DeliveryState `json:"state"`
+
+	// Tries Since the last requeue: claims handed out and not released, and failed reports made without a claim.
+	Tries int32 `json:"tries"`
+
+	// UpdatedAt When something last happened to it.
+	UpdatedAt time.Time `json:"updated_at"`
+}
 
 // DeliveryAttempt A recorded report. It never changes.
 type DeliveryAttempt struct {
@@ -353,8 +474,23 @@ type DeliveryErrorCode = string
 // DeliveryErrorMessage What went wrong, for people. Any text; kept as it is.
 type DeliveryErrorMessage = string
 
+// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
+type DeliveryKey = string
+
+// DeliveryPage defines model for DeliveryPage.
+type DeliveryPage struct {
+	Data []Delivery `json:"data"`
+
+	// NextCursor Send it back as `cursor` for the next page; null on the last. Opaque.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // DeliveryReport What happened when a worker tried to deliver a document. `status` decides which fields are required.
 type DeliveryReport = DeliveryData
+
+// DeliveryState `pending`: a lease is open, a worker is at it; else `succeeded`, `skipped`, `failed`: what the latest attempt
+// says; `exhausted`: its tries are used up; `ready`: nothing attempted yet. All since the last requeue.
+type DeliveryState string
 
 // DeliveryStatus What happened.
 type DeliveryStatus string
@@ -392,9 +528,6 @@ type Document struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// DocumentStatus Where the document stands; see "Push status" above.
-type DocumentStatus string
-
 // DocumentExternalID The document's id in the system it came from.
 type DocumentExternalID = string
 
@@ -431,6 +564,9 @@ type DocumentRegistrationStatus string
 
 // DocumentSchema What kind of document it is, in the extraction's terms.
 type DocumentSchema = string
+
+// DocumentStatus Where the document stands; see "Push status" above.
+type DocumentStatus string
 
 // Error defines model for Error.
 type Error struct {
@@ -513,11 +649,67 @@ type FailedReportStatus string
 // Instant An instant, RFC 3339 with a zone.
 type Instant = time.Time
 
+// LeaseExtension How long a lease goes on.
+type LeaseExtension struct {
+	// LeaseSeconds How long the lease lasts, from now.
+	LeaseSeconds *LeaseSeconds `json:"lease_seconds,omitempty"`
+}
+
+// LeaseSeconds How long the lease lasts, from now.
+type LeaseSeconds = int32
+
 // Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
 // as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
 // space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
 // refused.
 type Metadata = json.RawMessage
+
+// OutboxItem A delivery that is due, with what its document is.
+type OutboxItem struct {
+	// DocumentID The document's id.
+	DocumentID DocumentID `json:"document_id"`
+
+	// DueAt Since when it is due, or was when it was claimed.
+	DueAt time.Time `json:"due_at"`
+
+	// ExternalID The document's id in the system it came from.
+	ExternalID *DocumentExternalID `json:"external_id"`
+
+	// LastAttempt The attempt that decides the delivery's state, whole; null when there is none.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// Metadata Anything the registering side wants to keep with the document: a JSON object of at most 16 KiB of UTF-8
+	// as sent. It comes back as it was sent, member order, number spelling and escapes included; only the white
+	// space between tokens is not kept. As anywhere in a body, U+0000 and numbers beyond a float64 (1e400) are
+	// refused.
+	Metadata Metadata `json:"metadata"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
+	ResultURL *ResultURL `json:"result_url"`
+
+	// Schema What kind of document it is, in the extraction's terms.
+	Schema *DocumentSchema `json:"schema"`
+
+	// Status Where the document stands; see "Push status" above.
+	Status DocumentStatus `json:"status"`
+
+	// Tries Since the last requeue: claims handed out and not released, and failed reports made without a claim.
+	Tries int32 `json:"tries"`
+
+	// UpdatedAt When something last happened to the delivery.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// OutboxPage defines model for OutboxPage.
+type OutboxPage struct {
+	Data []OutboxItem `json:"data"`
+
+	// NextCursor Send it back as `cursor` for the next page; null on the last. Opaque.
+	NextCursor *string `json:"next_cursor"`
+}
 
 // Provider The downstream system. Any name of this alphabet is accepted.
 type Provider = string
@@ -530,8 +722,35 @@ type RecordedBy struct {
 	Name string `json:"name"`
 }
 
+// RequeueReason Why, for people. Any text; kept as it is.
+type RequeueReason = string
+
+// Requeued An order to start a delivery anew.
+type Requeued struct {
+	// At When it was given.
+	At time.Time `json:"at"`
+
+	// By Whose key recorded it.
+	By RecordedBy `json:"by"`
+
+	// Reason Why, for people. Any text; kept as it is.
+	Reason *RequeueReason `json:"reason"`
+}
+
 // ResultURL Where the reviewed data can be fetched. Absolute http or https, without user information.
 type ResultURL = string
+
+// RetryPush Which delivery is to be requeued, and why.
+type RetryPush struct {
+	// Force Also when it was delivered or skipped. The destination is written to once more then.
+	Force *bool `json:"force,omitempty"`
+
+	// Provider The downstream system. Any name of this alphabet is accepted.
+	Provider Provider `json:"provider"`
+
+	// Reason Why, for people. Any text; kept as it is.
+	Reason *RequeueReason `json:"reason,omitempty"`
+}
 
 // SkippedReport The worker completed on purpose without creating records.
 type SkippedReport struct {
@@ -593,14 +812,26 @@ type SucceededReport struct {
 // SucceededReportStatus defines model for SucceededReport.Status.
 type SucceededReportStatus string
 
+// Worker What the worker calls itself, for people who look at its claims.
+type Worker = string
+
 // RequestID defines model for RequestId.
 type RequestID = string
 
 // AttemptNotFound defines model for AttemptNotFound.
 type AttemptNotFound = ErrorBody
 
+// ClaimNotFound defines model for ClaimNotFound.
+type ClaimNotFound = ErrorBody
+
+// ClaimOver defines model for ClaimOver.
+type ClaimOver = ErrorBody
+
 // Conflict defines model for Conflict.
 type Conflict = ErrorBody
+
+// DeliveryNotFound defines model for DeliveryNotFound.
+type DeliveryNotFound = ErrorBody
 
 // DocumentNotFound defines model for DocumentNotFound.
 type DocumentNotFound = ErrorBody
@@ -614,8 +845,14 @@ type InternalError = ErrorBody
 // InvalidAttemptID defines model for InvalidAttemptId.
 type InvalidAttemptID = ErrorBody
 
+// InvalidClaimID defines model for InvalidClaimId.
+type InvalidClaimID = ErrorBody
+
 // InvalidDocumentID defines model for InvalidDocumentId.
 type InvalidDocumentID = ErrorBody
+
+// InvalidLease defines model for InvalidLease.
+type InvalidLease = ErrorBody
 
 // InvalidListQuery defines model for InvalidListQuery.
 type InvalidListQuery = ErrorBody
@@ -626,11 +863,17 @@ type InvalidRegistration = ErrorBody
 // InvalidReport defines model for InvalidReport.
 type InvalidReport = ErrorBody
 
+// InvalidRequeue defines model for InvalidRequeue.
+type InvalidRequeue = ErrorBody
+
 // InvalidValue defines model for InvalidValue.
 type InvalidValue = ErrorBody
 
 // NeedsDeliveryRead defines model for NeedsDeliveryRead.
 type NeedsDeliveryRead = ErrorBody
+
+// NeedsDeliveryRequeue defines model for NeedsDeliveryRequeue.
+type NeedsDeliveryRequeue = ErrorBody
 
 // NeedsDeliveryWrite defines model for NeedsDeliveryWrite.
 type NeedsDeliveryWrite = ErrorBody
@@ -644,11 +887,17 @@ type NeedsDocumentsWrite = ErrorBody
 // PayloadTooLarge defines model for PayloadTooLarge.
 type PayloadTooLarge = ErrorBody
 
+// RequeueConflict defines model for RequeueConflict.
+type RequeueConflict = ErrorBody
+
 // Unauthorized defines model for Unauthorized.
 type Unauthorized = ErrorBody
 
 // Unavailable defines model for Unavailable.
 type Unavailable = ErrorBody
+
+// UnknownOutbox defines model for UnknownOutbox.
+type UnknownOutbox = ErrorBody
 
 // UnknownProvider defines model for UnknownProvider.
 type UnknownProvider = ErrorBody
@@ -656,8 +905,113 @@ type UnknownProvider = ErrorBody
 // UnsupportedMediaType defines model for UnsupportedMediaType.
 type UnsupportedMediaType = ErrorBody
 
+// ListDeliveriesParams defines parameters for ListDeliveries.
+type ListDeliveriesParams struct {
+	// Provider Only deliveries to this provider.
+	Provider *Provider `form:"provider,omitempty" json:"provider,omitempty"`
+
+	// State Only deliveries that stand so now.
+	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
+
+	// ExternalID Only deliveries of documents with this id in the system that they came from.
+	ExternalID *string `form:"external_id,omitempty" json:"external_id,omitempty"`
+
+	// Limit How many deliveries a page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ListDeliveryAttemptsParams defines parameters for ListDeliveryAttempts.
+type ListDeliveryAttemptsParams struct {
+	// DocumentID Only attempts to deliver this document.
+	DocumentID *DocumentID `form:"document_id,omitempty" json:"document_id,omitempty"`
+
+	// Provider Only attempts at this provider.
+	Provider *Provider `form:"provider,omitempty" json:"provider,omitempty"`
+
+	// Status Only attempts with this outcome.
+	Status *DeliveryStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// ExecutionID Only the attempt recorded under this execution id.
+	ExecutionID *ExecutionID `form:"execution_id,omitempty" json:"execution_id,omitempty"`
+
+	// ExternalRecordID Only attempts that report this record of the downstream system.
+	ExternalRecordID *string `form:"external_record_id,omitempty" json:"external_record_id,omitempty"`
+
+	// ErrorCode Only attempts that report this error code.
+	ErrorCode *string `form:"error_code,omitempty" json:"error_code,omitempty"`
+
+	// RequestID Only attempts recorded by a request with this `x-request-id`.
+	RequestID *string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Since Only attempts recorded at this instant or later. Write the `+` of a zone as `%2B`.
+	Since *Instant `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only attempts recorded before this instant. Write the `+` of a zone as `%2B`.
+	Until *Instant `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit How many attempts a page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
 // GetDeliveryAttemptParams defines parameters for GetDeliveryAttempt.
 type GetDeliveryAttemptParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ClaimDeliveriesParams defines parameters for ClaimDeliveries.
+type ClaimDeliveriesParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ExtendClaimParams defines parameters for ExtendClaim.
+type ExtendClaimParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ReleaseClaimParams defines parameters for ReleaseClaim.
+type ReleaseClaimParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// ListOutboxParams defines parameters for ListOutbox.
+type ListOutboxParams struct {
+	// Provider Whose outbox.
+	Provider Provider `form:"provider" json:"provider"`
+
+	// Limit How many items a page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged, with the same filters.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
@@ -674,6 +1028,14 @@ type GetDocumentParams struct {
 
 // PutDocumentParams defines parameters for PutDocument.
 type PutDocumentParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
+
+// RetryPushParams defines parameters for RetryPush.
+type RetryPushParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
 	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
@@ -717,8 +1079,17 @@ type RecordDeliveryParams struct {
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
 
+// ClaimDeliveriesJSONRequestBody defines body for ClaimDeliveries for application/json ContentType.
+type ClaimDeliveriesJSONRequestBody = ClaimRequest
+
+// ExtendClaimJSONRequestBody defines body for ExtendClaim for application/json ContentType.
+type ExtendClaimJSONRequestBody = LeaseExtension
+
 // PutDocumentJSONRequestBody defines body for PutDocument for application/json ContentType.
 type PutDocumentJSONRequestBody = DocumentRegistration
+
+// RetryPushJSONRequestBody defines body for RetryPush for application/json ContentType.
+type RetryPushJSONRequestBody = RetryPush
 
 // RecordDeliveryJSONRequestBody defines body for RecordDelivery for application/json ContentType.
 type RecordDeliveryJSONRequestBody = DeliveryReport
@@ -797,6 +1168,29 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// ListDeliveries List deliveries across documents
+	//
+	// All deliveries, last updated first: "what is stuck". Filters combine with "and". Deliveries to retired
+	// providers are left out. To read on, send `next_cursor` back as `cursor` with the same filters; a delivery
+	// that is updated meanwhile moves to the front.
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
+	ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDeliveryAttempts List delivery attempts across documents
+	//
+	// The audit history of all documents, newest *recorded* first: "what failed today", "which attempt made
+	// this record". Filters combine with "and"; a document that is not registered has no attempts, which is
+	// no error here. To read on, send `next_cursor` back as `cursor` with the same filters; paging is stable
+	// while new attempts arrive.
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Corresponds with GET /v1/delivery/attempts (the `ListDeliveryAttempts` operationId).
+	ListDeliveryAttempts(ctx context.Context, params *ListDeliveryAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetDeliveryAttempt Read one delivery attempt
 	//
 	// One recorded attempt, exactly as it was recorded; attempts never change.
@@ -805,6 +1199,94 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/delivery/attempts/{attempt_id} (the `GetDeliveryAttempt` operationId).
 	GetDeliveryAttempt(ctx context.Context, attemptID AttemptID, params *GetDeliveryAttemptParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ClaimDeliveriesWithBody Claim what is due
+	//
+	// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+	// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+	// `data` is empty.
+	//
+	// - Hand `delivery_key` to the destination as its idempotency key.
+	// - Report under `execution_id`: that settles the lease.
+	// - Extend the lease when the work is slow, and release what you will not do.
+	//
+	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+	// extend and release; anybody who may report can report under its `execution_id`.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+	ClaimDeliveriesWithBody(ctx context.Context, params *ClaimDeliveriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ClaimDeliveries Claim what is due
+	//
+	// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+	// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+	// `data` is empty.
+	//
+	// - Hand `delivery_key` to the destination as its idempotency key.
+	// - Report under `execution_id`: that settles the lease.
+	// - Extend the lease when the work is slow, and release what you will not do.
+	//
+	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+	// extend and release; anybody who may report can report under its `execution_id`.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+	ClaimDeliveries(ctx context.Context, params *ClaimDeliveriesParams, body ClaimDeliveriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExtendClaimWithBody Prolong a lease
+	//
+	// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+	// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+	ExtendClaimWithBody(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExtendClaim Prolong a lease
+	//
+	// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+	// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+	ExtendClaim(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, body ExtendClaimJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseClaim Give a lease back
+	//
+	// Ends a lease that this key holds. It does not count as a try, and the delivery is due as it was before.
+	// Releasing again changes nothing and is answered alike. The request has no body.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Corresponds with POST /v1/delivery/claims/{execution_id}/release (the `ReleaseClaim` operationId).
+	ReleaseClaim(ctx context.Context, executionID ClaimExecutionID, params *ReleaseClaimParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOutbox List what is due
+	//
+	// What is due for a provider now, oldest due first. **Listing claims nothing**: two workers that list see the
+	// same. To work on it, claim it. A provider that the server's settings do not name has nothing due. To read
+	// on, send `next_cursor` back as `cursor` with the same provider; what is claimed or settled meanwhile is
+	// left out.
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Corresponds with GET /v1/delivery/outbox (the `ListOutbox` operationId).
+	ListOutbox(ctx context.Context, params *ListOutboxParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDocument Read a document with its push status
 	//
@@ -857,6 +1339,38 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/documents/{id} (the `PutDocument` operationId).
 	PutDocument(ctx context.Context, id DocumentID, params *PutDocumentParams, body PutDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RetryPushWithBody Requeue a delivery by hand
+	//
+	// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+	// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+	// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+	//
+	// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+	// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+	//
+	// Needs the scope `delivery:requeue`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+	RetryPushWithBody(ctx context.Context, id DocumentID, params *RetryPushParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryPush Requeue a delivery by hand
+	//
+	// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+	// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+	// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+	//
+	// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+	// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+	//
+	// Needs the scope `delivery:requeue`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+	RetryPush(ctx context.Context, id DocumentID, params *RetryPushParams, body RetryPushJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDocumentDelivery List a document's delivery attempts
 	//
 	// The audit history of one document, newest *recorded* first. Filters combine with "and". To read on,
@@ -880,7 +1394,8 @@ type ClientInterface interface {
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
 	// report is recorded whatever state the document is in, and whichever provider it names: a provider
-	// that the document did not have yet is added to its deliveries.
+	// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+	// this delivery handed out it settles the lease, and it is recorded even when that is over.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -902,7 +1417,8 @@ type ClientInterface interface {
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
 	// report is recorded whatever state the document is in, and whichever provider it names: a provider
-	// that the document did not have yet is added to its deliveries.
+	// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+	// this delivery handed out it settles the lease, and it is recorded even when that is over.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -910,6 +1426,49 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/documents/{id}/delivery (the `RecordDelivery` operationId).
 	RecordDelivery(ctx context.Context, id DocumentID, params *RecordDeliveryParams, body RecordDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// ListDeliveries List deliveries across documents
+//
+// All deliveries, last updated first: "what is stuck". Filters combine with "and". Deliveries to retired
+// providers are left out. To read on, send `next_cursor` back as `cursor` with the same filters; a delivery
+// that is updated meanwhile moves to the front.
+//
+// Needs the scope `delivery:read`.
+//
+// Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
+func (c *Client) ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeliveriesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDeliveryAttempts List delivery attempts across documents
+//
+// The audit history of all documents, newest *recorded* first: "what failed today", "which attempt made
+// this record". Filters combine with "and"; a document that is not registered has no attempts, which is
+// no error here. To read on, send `next_cursor` back as `cursor` with the same filters; paging is stable
+// while new attempts arrive.
+//
+// Needs the scope `delivery:read`.
+//
+// Corresponds with GET /v1/delivery/attempts (the `ListDeliveryAttempts` operationId).
+func (c *Client) ListDeliveryAttempts(ctx context.Context, params *ListDeliveryAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDeliveryAttemptsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // GetDeliveryAttempt Read one delivery attempt
@@ -921,6 +1480,154 @@ type ClientInterface interface {
 // Corresponds with GET /v1/delivery/attempts/{attempt_id} (the `GetDeliveryAttempt` operationId).
 func (c *Client) GetDeliveryAttempt(ctx context.Context, attemptID AttemptID, params *GetDeliveryAttemptParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDeliveryAttemptRequest(c.Server, attemptID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClaimDeliveriesWithBody Claim what is due
+//
+// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+// `data` is empty.
+//
+// - Hand `delivery_key` to the destination as its idempotency key.
+// - Report under `execution_id`: that settles the lease.
+// - Extend the lease when the work is slow, and release what you will not do.
+//
+// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+// extend and release; anybody who may report can report under its `execution_id`.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+func (c *Client) ClaimDeliveriesWithBody(ctx context.Context, params *ClaimDeliveriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClaimDeliveriesRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ClaimDeliveries Claim what is due
+//
+// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+// `data` is empty.
+//
+// - Hand `delivery_key` to the destination as its idempotency key.
+// - Report under `execution_id`: that settles the lease.
+// - Extend the lease when the work is slow, and release what you will not do.
+//
+// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+// extend and release; anybody who may report can report under its `execution_id`.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+func (c *Client) ClaimDeliveries(ctx context.Context, params *ClaimDeliveriesParams, body ClaimDeliveriesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewClaimDeliveriesRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExtendClaimWithBody Prolong a lease
+//
+// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+func (c *Client) ExtendClaimWithBody(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExtendClaimRequestWithBody(c.Server, executionID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExtendClaim Prolong a lease
+//
+// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+func (c *Client) ExtendClaim(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, body ExtendClaimJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExtendClaimRequest(c.Server, executionID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseClaim Give a lease back
+//
+// Ends a lease that this key holds. It does not count as a try, and the delivery is due as it was before.
+// Releasing again changes nothing and is answered alike. The request has no body.
+//
+// Needs the scope `delivery:write`.
+//
+// Corresponds with POST /v1/delivery/claims/{execution_id}/release (the `ReleaseClaim` operationId).
+func (c *Client) ReleaseClaim(ctx context.Context, executionID ClaimExecutionID, params *ReleaseClaimParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseClaimRequest(c.Server, executionID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOutbox List what is due
+//
+// What is due for a provider now, oldest due first. **Listing claims nothing**: two workers that list see the
+// same. To work on it, claim it. A provider that the server's settings do not name has nothing due. To read
+// on, send `next_cursor` back as `cursor` with the same provider; what is claimed or settled meanwhile is
+// left out.
+//
+// Needs the scope `delivery:read`.
+//
+// Corresponds with GET /v1/delivery/outbox (the `ListOutbox` operationId).
+func (c *Client) ListOutbox(ctx context.Context, params *ListOutboxParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOutboxRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1012,6 +1719,58 @@ func (c *Client) PutDocument(ctx context.Context, id DocumentID, params *PutDocu
 	return c.Client.Do(req)
 }
 
+// RetryPushWithBody Requeue a delivery by hand
+//
+// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+//
+// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+//
+// Needs the scope `delivery:requeue`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+func (c *Client) RetryPushWithBody(ctx context.Context, id DocumentID, params *RetryPushParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryPushRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryPush Requeue a delivery by hand
+//
+// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+//
+// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+//
+// Needs the scope `delivery:requeue`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+func (c *Client) RetryPush(ctx context.Context, id DocumentID, params *RetryPushParams, body RetryPushJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryPushRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListDocumentDelivery List a document's delivery attempts
 //
 // The audit history of one document, newest *recorded* first. Filters combine with "and". To read on,
@@ -1045,7 +1804,8 @@ func (c *Client) ListDocumentDelivery(ctx context.Context, id DocumentID, params
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A
 // report is recorded whatever state the document is in, and whichever provider it names: a provider
-// that the document did not have yet is added to its deliveries.
+// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+// this delivery handed out it settles the lease, and it is recorded even when that is over.
 //
 // Needs the scope `delivery:write`.
 //
@@ -1077,7 +1837,8 @@ func (c *Client) RecordDeliveryWithBody(ctx context.Context, id DocumentID, para
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A
 // report is recorded whatever state the document is in, and whichever provider it names: a provider
-// that the document did not have yet is added to its deliveries.
+// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+// this delivery handed out it settles the lease, and it is recorded even when that is over.
 //
 // Needs the scope `delivery:write`.
 //
@@ -1094,6 +1855,312 @@ func (c *Client) RecordDelivery(ctx context.Context, id DocumentID, params *Reco
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewListDeliveriesRequest constructs an http.Request for the ListDeliveries method
+func NewListDeliveriesRequest(server string, params *ListDeliveriesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/deliveries")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Provider != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "provider", *params.Provider, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExternalID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "external_id", *params.ExternalID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListDeliveryAttemptsRequest constructs an http.Request for the ListDeliveryAttempts method
+func NewListDeliveryAttemptsRequest(server string, params *ListDeliveryAttemptsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/delivery/attempts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DocumentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "document_id", *params.DocumentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Provider != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "provider", *params.Provider, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExecutionID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "execution_id", *params.ExecutionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExternalRecordID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "external_record_id", *params.ExternalRecordID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ErrorCode != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "error_code", *params.ErrorCode, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RequestID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "request_id", *params.RequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
 }
 
 // NewGetDeliveryAttemptRequest constructs an http.Request for the GetDeliveryAttempt method
@@ -1120,6 +2187,261 @@ func NewGetDeliveryAttemptRequest(server string, attemptID AttemptID, params *Ge
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewClaimDeliveriesRequest calls the generic ClaimDeliveries builder with application/json body
+func NewClaimDeliveriesRequest(server string, params *ClaimDeliveriesParams, body ClaimDeliveriesJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewClaimDeliveriesRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewClaimDeliveriesRequestWithBody constructs an http.Request for the ClaimDeliveries method, with any body, and a specified content type
+func NewClaimDeliveriesRequestWithBody(server string, params *ClaimDeliveriesParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/delivery/claims")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewExtendClaimRequest calls the generic ExtendClaim builder with application/json body
+func NewExtendClaimRequest(server string, executionID ClaimExecutionID, params *ExtendClaimParams, body ExtendClaimJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewExtendClaimRequestWithBody(server, executionID, params, "application/json", bodyReader)
+}
+
+// NewExtendClaimRequestWithBody constructs an http.Request for the ExtendClaim method, with any body, and a specified content type
+func NewExtendClaimRequestWithBody(server string, executionID ClaimExecutionID, params *ExtendClaimParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "execution_id", executionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/delivery/claims/%s/extend", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewReleaseClaimRequest constructs an http.Request for the ReleaseClaim method
+func NewReleaseClaimRequest(server string, executionID ClaimExecutionID, params *ReleaseClaimParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "execution_id", executionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/delivery/claims/%s/release", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListOutboxRequest constructs an http.Request for the ListOutbox method
+func NewListOutboxRequest(server string, params *ListOutboxParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/delivery/outbox")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "provider", params.Provider, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1232,6 +2554,68 @@ func NewPutDocumentRequestWithBody(server string, id DocumentID, params *PutDocu
 	}
 
 	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRetryPushRequest calls the generic RetryPush builder with application/json body
+func NewRetryPushRequest(server string, id DocumentID, params *RetryPushParams, body RetryPushJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetryPushRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewRetryPushRequestWithBody constructs an http.Request for the RetryPush method, with any body, and a specified content type
+func NewRetryPushRequestWithBody(server string, id DocumentID, params *RetryPushParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/documents/%s/actions/retry-push", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -1510,6 +2894,33 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// ListDeliveriesWithResponse List deliveries across documents
+	//
+	// All deliveries, last updated first: "what is stuck". Filters combine with "and". Deliveries to retired
+	// providers are left out. To read on, send `next_cursor` back as `cursor` with the same filters; a delivery
+	// that is updated meanwhile moves to the front.
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
+	ListDeliveriesWithResponse(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*ListDeliveriesResponse, error)
+
+	// ListDeliveryAttemptsWithResponse List delivery attempts across documents
+	//
+	// The audit history of all documents, newest *recorded* first: "what failed today", "which attempt made
+	// this record". Filters combine with "and"; a document that is not registered has no attempts, which is
+	// no error here. To read on, send `next_cursor` back as `cursor` with the same filters; paging is stable
+	// while new attempts arrive.
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/delivery/attempts (the `ListDeliveryAttempts` operationId).
+	ListDeliveryAttemptsWithResponse(ctx context.Context, params *ListDeliveryAttemptsParams, reqEditors ...RequestEditorFn) (*ListDeliveryAttemptsResponse, error)
+
 	// GetDeliveryAttemptWithResponse Read one delivery attempt
 	//
 	// One recorded attempt, exactly as it was recorded; attempts never change.
@@ -1520,6 +2931,98 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/delivery/attempts/{attempt_id} (the `GetDeliveryAttempt` operationId).
 	GetDeliveryAttemptWithResponse(ctx context.Context, attemptID AttemptID, params *GetDeliveryAttemptParams, reqEditors ...RequestEditorFn) (*GetDeliveryAttemptResponse, error)
+
+	// ClaimDeliveriesWithBodyWithResponse Claim what is due
+	//
+	// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+	// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+	// `data` is empty.
+	//
+	// - Hand `delivery_key` to the destination as its idempotency key.
+	// - Report under `execution_id`: that settles the lease.
+	// - Extend the lease when the work is slow, and release what you will not do.
+	//
+	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+	// extend and release; anybody who may report can report under its `execution_id`.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+	ClaimDeliveriesWithBodyWithResponse(ctx context.Context, params *ClaimDeliveriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ClaimDeliveriesResponse, error)
+
+	// ClaimDeliveriesWithResponse Claim what is due
+	//
+	// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+	// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+	// `data` is empty.
+	//
+	// - Hand `delivery_key` to the destination as its idempotency key.
+	// - Report under `execution_id`: that settles the lease.
+	// - Extend the lease when the work is slow, and release what you will not do.
+	//
+	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+	// extend and release; anybody who may report can report under its `execution_id`.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+	ClaimDeliveriesWithResponse(ctx context.Context, params *ClaimDeliveriesParams, body ClaimDeliveriesJSONRequestBody, reqEditors ...RequestEditorFn) (*ClaimDeliveriesResponse, error)
+
+	// ExtendClaimWithBodyWithResponse Prolong a lease
+	//
+	// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+	// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+	ExtendClaimWithBodyWithResponse(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExtendClaimResponse, error)
+
+	// ExtendClaimWithResponse Prolong a lease
+	//
+	// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+	// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+	ExtendClaimWithResponse(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, body ExtendClaimJSONRequestBody, reqEditors ...RequestEditorFn) (*ExtendClaimResponse, error)
+
+	// ReleaseClaimWithResponse Give a lease back
+	//
+	// Ends a lease that this key holds. It does not count as a try, and the delivery is due as it was before.
+	// Releasing again changes nothing and is answered alike. The request has no body.
+	//
+	// Needs the scope `delivery:write`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/delivery/claims/{execution_id}/release (the `ReleaseClaim` operationId).
+	ReleaseClaimWithResponse(ctx context.Context, executionID ClaimExecutionID, params *ReleaseClaimParams, reqEditors ...RequestEditorFn) (*ReleaseClaimResponse, error)
+
+	// ListOutboxWithResponse List what is due
+	//
+	// What is due for a provider now, oldest due first. **Listing claims nothing**: two workers that list see the
+	// same. To work on it, claim it. A provider that the server's settings do not name has nothing due. To read
+	// on, send `next_cursor` back as `cursor` with the same provider; what is claimed or settled meanwhile is
+	// left out.
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/delivery/outbox (the `ListOutbox` operationId).
+	ListOutboxWithResponse(ctx context.Context, params *ListOutboxParams, reqEditors ...RequestEditorFn) (*ListOutboxResponse, error)
 
 	// GetDocumentWithResponse Read a document with its push status
 	//
@@ -1574,6 +3077,38 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/documents/{id} (the `PutDocument` operationId).
 	PutDocumentWithResponse(ctx context.Context, id DocumentID, params *PutDocumentParams, body PutDocumentJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDocumentResponse, error)
 
+	// RetryPushWithBodyWithResponse Requeue a delivery by hand
+	//
+	// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+	// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+	// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+	//
+	// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+	// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+	//
+	// Needs the scope `delivery:requeue`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+	RetryPushWithBodyWithResponse(ctx context.Context, id DocumentID, params *RetryPushParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryPushResponse, error)
+
+	// RetryPushWithResponse Requeue a delivery by hand
+	//
+	// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+	// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+	// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+	//
+	// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+	// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+	//
+	// Needs the scope `delivery:requeue`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+	RetryPushWithResponse(ctx context.Context, id DocumentID, params *RetryPushParams, body RetryPushJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryPushResponse, error)
+
 	// ListDocumentDeliveryWithResponse List a document's delivery attempts
 	//
 	// The audit history of one document, newest *recorded* first. Filters combine with "and". To read on,
@@ -1599,7 +3134,8 @@ type ClientWithResponsesInterface interface {
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
 	// report is recorded whatever state the document is in, and whichever provider it names: a provider
-	// that the document did not have yet is added to its deliveries.
+	// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+	// this delivery handed out it settles the lease, and it is recorded even when that is over.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -1621,7 +3157,8 @@ type ClientWithResponsesInterface interface {
 	// Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 	// same data is answered `200` with the original attempt. The same id with other data is `409`. A
 	// report is recorded whatever state the document is in, and whichever provider it names: a provider
-	// that the document did not have yet is added to its deliveries.
+	// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+	// this delivery handed out it settles the lease, and it is recorded even when that is over.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -1629,6 +3166,274 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/documents/{id}/delivery (the `RecordDelivery` operationId).
 	RecordDeliveryWithResponse(ctx context.Context, id DocumentID, params *RecordDeliveryParams, body RecordDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordDeliveryResponse, error)
+}
+
+// ListDeliveriesResponse200Headers the declared response headers of an HTTP 200 response for ListDeliveries
+type ListDeliveriesResponse200Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveriesResponse400Headers the declared response headers of an HTTP 400 response for ListDeliveries
+type ListDeliveriesResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveriesResponse401Headers the declared response headers of an HTTP 401 response for ListDeliveries
+type ListDeliveriesResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListDeliveriesResponse403Headers the declared response headers of an HTTP 403 response for ListDeliveries
+type ListDeliveriesResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveriesResponse431Headers the declared response headers of an HTTP 431 response for ListDeliveries
+type ListDeliveriesResponse431Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveriesResponse500Headers the declared response headers of an HTTP 500 response for ListDeliveries
+type ListDeliveriesResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveriesResponse503Headers the declared response headers of an HTTP 503 response for ListDeliveries
+type ListDeliveriesResponse503Headers struct {
+	RetryAfter int32
+	XRequestID *string
+}
+
+type ListDeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeliveryPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidListQuery
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryRead
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListDeliveriesResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListDeliveriesResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListDeliveriesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListDeliveriesResponse403Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *ListDeliveriesResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListDeliveriesResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListDeliveriesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeliveriesResponse) GetJSON200() *DeliveryPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListDeliveriesResponse) GetJSON400() *InvalidListQuery {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListDeliveriesResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListDeliveriesResponse) GetJSON403() *NeedsDeliveryRead {
+	return r.JSON403
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r ListDeliveriesResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListDeliveriesResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListDeliveriesResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeliveriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListDeliveryAttemptsResponse200Headers the declared response headers of an HTTP 200 response for ListDeliveryAttempts
+type ListDeliveryAttemptsResponse200Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveryAttemptsResponse400Headers the declared response headers of an HTTP 400 response for ListDeliveryAttempts
+type ListDeliveryAttemptsResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveryAttemptsResponse401Headers the declared response headers of an HTTP 401 response for ListDeliveryAttempts
+type ListDeliveryAttemptsResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListDeliveryAttemptsResponse403Headers the declared response headers of an HTTP 403 response for ListDeliveryAttempts
+type ListDeliveryAttemptsResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveryAttemptsResponse431Headers the declared response headers of an HTTP 431 response for ListDeliveryAttempts
+type ListDeliveryAttemptsResponse431Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveryAttemptsResponse500Headers the declared response headers of an HTTP 500 response for ListDeliveryAttempts
+type ListDeliveryAttemptsResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListDeliveryAttemptsResponse503Headers the declared response headers of an HTTP 503 response for ListDeliveryAttempts
+type ListDeliveryAttemptsResponse503Headers struct {
+	RetryAfter int32
+	XRequestID *string
+}
+
+type ListDeliveryAttemptsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DeliveryAttemptPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidListQuery
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryRead
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListDeliveryAttemptsResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListDeliveryAttemptsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListDeliveryAttemptsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListDeliveryAttemptsResponse403Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *ListDeliveryAttemptsResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListDeliveryAttemptsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListDeliveryAttemptsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListDeliveryAttemptsResponse) GetJSON200() *DeliveryAttemptPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListDeliveryAttemptsResponse) GetJSON400() *InvalidListQuery {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListDeliveryAttemptsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListDeliveryAttemptsResponse) GetJSON403() *NeedsDeliveryRead {
+	return r.JSON403
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r ListDeliveryAttemptsResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListDeliveryAttemptsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListDeliveryAttemptsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListDeliveryAttemptsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDeliveryAttemptsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDeliveryAttemptsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDeliveryAttemptsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 // GetDeliveryAttemptResponse200Headers the declared response headers of an HTTP 200 response for GetDeliveryAttempt
@@ -1773,6 +3578,668 @@ func (r GetDeliveryAttemptResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetDeliveryAttemptResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ClaimDeliveriesResponse200Headers the declared response headers of an HTTP 200 response for ClaimDeliveries
+type ClaimDeliveriesResponse200Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse400Headers the declared response headers of an HTTP 400 response for ClaimDeliveries
+type ClaimDeliveriesResponse400Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse401Headers the declared response headers of an HTTP 401 response for ClaimDeliveries
+type ClaimDeliveriesResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ClaimDeliveriesResponse403Headers the declared response headers of an HTTP 403 response for ClaimDeliveries
+type ClaimDeliveriesResponse403Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse413Headers the declared response headers of an HTTP 413 response for ClaimDeliveries
+type ClaimDeliveriesResponse413Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse415Headers the declared response headers of an HTTP 415 response for ClaimDeliveries
+type ClaimDeliveriesResponse415Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse422Headers the declared response headers of an HTTP 422 response for ClaimDeliveries
+type ClaimDeliveriesResponse422Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse431Headers the declared response headers of an HTTP 431 response for ClaimDeliveries
+type ClaimDeliveriesResponse431Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse500Headers the declared response headers of an HTTP 500 response for ClaimDeliveries
+type ClaimDeliveriesResponse500Headers struct {
+	XRequestID *string
+}
+
+// ClaimDeliveriesResponse503Headers the declared response headers of an HTTP 503 response for ClaimDeliveries
+type ClaimDeliveriesResponse503Headers struct {
+	RetryAfter int32
+	XRequestID *string
+}
+
+type ClaimDeliveriesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ClaimedDeliveries
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidLease
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryWrite
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *PayloadTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnknownOutbox
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ClaimDeliveriesResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ClaimDeliveriesResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ClaimDeliveriesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ClaimDeliveriesResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ClaimDeliveriesResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *ClaimDeliveriesResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ClaimDeliveriesResponse422Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *ClaimDeliveriesResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ClaimDeliveriesResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ClaimDeliveriesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON200() *ClaimedDeliveries {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON400() *InvalidLease {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON403() *NeedsDeliveryWrite {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON413() *PayloadTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON422() *UnknownOutbox {
+	return r.JSON422
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ClaimDeliveriesResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ClaimDeliveriesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ClaimDeliveriesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ClaimDeliveriesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ClaimDeliveriesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ExtendClaimResponse200Headers the declared response headers of an HTTP 200 response for ExtendClaim
+type ExtendClaimResponse200Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse400Headers the declared response headers of an HTTP 400 response for ExtendClaim
+type ExtendClaimResponse400Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse401Headers the declared response headers of an HTTP 401 response for ExtendClaim
+type ExtendClaimResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ExtendClaimResponse403Headers the declared response headers of an HTTP 403 response for ExtendClaim
+type ExtendClaimResponse403Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse404Headers the declared response headers of an HTTP 404 response for ExtendClaim
+type ExtendClaimResponse404Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse409Headers the declared response headers of an HTTP 409 response for ExtendClaim
+type ExtendClaimResponse409Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse413Headers the declared response headers of an HTTP 413 response for ExtendClaim
+type ExtendClaimResponse413Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse415Headers the declared response headers of an HTTP 415 response for ExtendClaim
+type ExtendClaimResponse415Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse431Headers the declared response headers of an HTTP 431 response for ExtendClaim
+type ExtendClaimResponse431Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse500Headers the declared response headers of an HTTP 500 response for ExtendClaim
+type ExtendClaimResponse500Headers struct {
+	XRequestID *string
+}
+
+// ExtendClaimResponse503Headers the declared response headers of an HTTP 503 response for ExtendClaim
+type ExtendClaimResponse503Headers struct {
+	RetryAfter int32
+	XRequestID *string
+}
+
+type ExtendClaimResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Claim
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidLease
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryWrite
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ClaimNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ClaimOver
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *PayloadTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ExtendClaimResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ExtendClaimResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ExtendClaimResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ExtendClaimResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ExtendClaimResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ExtendClaimResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ExtendClaimResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *ExtendClaimResponse415Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *ExtendClaimResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ExtendClaimResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ExtendClaimResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExtendClaimResponse) GetJSON200() *Claim {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ExtendClaimResponse) GetJSON400() *InvalidLease {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ExtendClaimResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ExtendClaimResponse) GetJSON403() *NeedsDeliveryWrite {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ExtendClaimResponse) GetJSON404() *ClaimNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ExtendClaimResponse) GetJSON409() *ClaimOver {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ExtendClaimResponse) GetJSON413() *PayloadTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r ExtendClaimResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r ExtendClaimResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ExtendClaimResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ExtendClaimResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ExtendClaimResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExtendClaimResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExtendClaimResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExtendClaimResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ReleaseClaimResponse200Headers the declared response headers of an HTTP 200 response for ReleaseClaim
+type ReleaseClaimResponse200Headers struct {
+	XRequestID *string
+}
+
+// ReleaseClaimResponse400Headers the declared response headers of an HTTP 400 response for ReleaseClaim
+type ReleaseClaimResponse400Headers struct {
+	XRequestID *string
+}
+
+// ReleaseClaimResponse401Headers the declared response headers of an HTTP 401 response for ReleaseClaim
+type ReleaseClaimResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ReleaseClaimResponse403Headers the declared response headers of an HTTP 403 response for ReleaseClaim
+type ReleaseClaimResponse403Headers struct {
+	XRequestID *string
+}
+
+// ReleaseClaimResponse404Headers the declared response headers of an HTTP 404 response for ReleaseClaim
+type ReleaseClaimResponse404Headers struct {
+	XRequestID *string
+}
+
+// ReleaseClaimResponse409Headers the declared response headers of an HTTP 409 response for ReleaseClaim
+type ReleaseClaimResponse409Headers struct {
+	XRequestID *string
+}
+
+// ReleaseClaimResponse431Headers the declared response headers of an HTTP 431 response for ReleaseClaim
+type ReleaseClaimResponse431Headers struct {
+	XRequestID *string
+}
+
+// ReleaseClaimResponse500Headers the declared response headers of an HTTP 500 response for ReleaseClaim
+type ReleaseClaimResponse500Headers struct {
+	XRequestID *string
+}
+
+// ReleaseClaimResponse503Headers the declared response headers of an HTTP 503 response for ReleaseClaim
+type ReleaseClaimResponse503Headers struct {
+	RetryAfter int32
+	XRequestID *string
+}
+
+type ReleaseClaimResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Claim
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidClaimID
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryWrite
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *ClaimNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ClaimOver
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ReleaseClaimResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ReleaseClaimResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ReleaseClaimResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ReleaseClaimResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ReleaseClaimResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *ReleaseClaimResponse409Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *ReleaseClaimResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ReleaseClaimResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ReleaseClaimResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ReleaseClaimResponse) GetJSON200() *Claim {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ReleaseClaimResponse) GetJSON400() *InvalidClaimID {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ReleaseClaimResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ReleaseClaimResponse) GetJSON403() *NeedsDeliveryWrite {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ReleaseClaimResponse) GetJSON404() *ClaimNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r ReleaseClaimResponse) GetJSON409() *ClaimOver {
+	return r.JSON409
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r ReleaseClaimResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ReleaseClaimResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ReleaseClaimResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ReleaseClaimResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ReleaseClaimResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReleaseClaimResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ReleaseClaimResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListOutboxResponse200Headers the declared response headers of an HTTP 200 response for ListOutbox
+type ListOutboxResponse200Headers struct {
+	XRequestID *string
+}
+
+// ListOutboxResponse400Headers the declared response headers of an HTTP 400 response for ListOutbox
+type ListOutboxResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListOutboxResponse401Headers the declared response headers of an HTTP 401 response for ListOutbox
+type ListOutboxResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// ListOutboxResponse403Headers the declared response headers of an HTTP 403 response for ListOutbox
+type ListOutboxResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListOutboxResponse431Headers the declared response headers of an HTTP 431 response for ListOutbox
+type ListOutboxResponse431Headers struct {
+	XRequestID *string
+}
+
+// ListOutboxResponse500Headers the declared response headers of an HTTP 500 response for ListOutbox
+type ListOutboxResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListOutboxResponse503Headers the declared response headers of an HTTP 503 response for ListOutbox
+type ListOutboxResponse503Headers struct {
+	RetryAfter int32
+	XRequestID *string
+}
+
+type ListOutboxResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OutboxPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidListQuery
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryRead
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListOutboxResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListOutboxResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListOutboxResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListOutboxResponse403Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *ListOutboxResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListOutboxResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListOutboxResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOutboxResponse) GetJSON200() *OutboxPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListOutboxResponse) GetJSON400() *InvalidListQuery {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListOutboxResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListOutboxResponse) GetJSON403() *NeedsDeliveryRead {
+	return r.JSON403
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r ListOutboxResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListOutboxResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListOutboxResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOutboxResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOutboxResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOutboxResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOutboxResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2111,6 +4578,196 @@ func (r PutDocumentResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutDocumentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RetryPushResponse200Headers the declared response headers of an HTTP 200 response for RetryPush
+type RetryPushResponse200Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse400Headers the declared response headers of an HTTP 400 response for RetryPush
+type RetryPushResponse400Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse401Headers the declared response headers of an HTTP 401 response for RetryPush
+type RetryPushResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// RetryPushResponse403Headers the declared response headers of an HTTP 403 response for RetryPush
+type RetryPushResponse403Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse404Headers the declared response headers of an HTTP 404 response for RetryPush
+type RetryPushResponse404Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse409Headers the declared response headers of an HTTP 409 response for RetryPush
+type RetryPushResponse409Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse413Headers the declared response headers of an HTTP 413 response for RetryPush
+type RetryPushResponse413Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse415Headers the declared response headers of an HTTP 415 response for RetryPush
+type RetryPushResponse415Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse431Headers the declared response headers of an HTTP 431 response for RetryPush
+type RetryPushResponse431Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse500Headers the declared response headers of an HTTP 500 response for RetryPush
+type RetryPushResponse500Headers struct {
+	XRequestID *string
+}
+
+// RetryPushResponse503Headers the declared response headers of an HTTP 503 response for RetryPush
+type RetryPushResponse503Headers struct {
+	RetryAfter int32
+	XRequestID *string
+}
+
+type RetryPushResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Delivery
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidRequeue
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryRequeue
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *DeliveryNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *RequeueConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *PayloadTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RetryPushResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RetryPushResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RetryPushResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *RetryPushResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *RetryPushResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *RetryPushResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *RetryPushResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *RetryPushResponse415Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *RetryPushResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *RetryPushResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RetryPushResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RetryPushResponse) GetJSON200() *Delivery {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r RetryPushResponse) GetJSON400() *InvalidRequeue {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RetryPushResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RetryPushResponse) GetJSON403() *NeedsDeliveryRequeue {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RetryPushResponse) GetJSON404() *DeliveryNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r RetryPushResponse) GetJSON409() *RequeueConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r RetryPushResponse) GetJSON413() *PayloadTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r RetryPushResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r RetryPushResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RetryPushResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RetryPushResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RetryPushResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RetryPushResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RetryPushResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RetryPushResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2485,6 +5142,45 @@ func (r RecordDeliveryResponse) ContentType() string {
 	return ""
 }
 
+// ListDeliveriesWithResponse List deliveries across documents
+//
+// All deliveries, last updated first: "what is stuck". Filters combine with "and". Deliveries to retired
+// providers are left out. To read on, send `next_cursor` back as `cursor` with the same filters; a delivery
+// that is updated meanwhile moves to the front.
+//
+// Needs the scope `delivery:read`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
+func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*ListDeliveriesResponse, error) {
+	rsp, err := c.ListDeliveries(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeliveriesResponse(rsp)
+}
+
+// ListDeliveryAttemptsWithResponse List delivery attempts across documents
+//
+// The audit history of all documents, newest *recorded* first: "what failed today", "which attempt made
+// this record". Filters combine with "and"; a document that is not registered has no attempts, which is
+// no error here. To read on, send `next_cursor` back as `cursor` with the same filters; paging is stable
+// while new attempts arrive.
+//
+// Needs the scope `delivery:read`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/delivery/attempts (the `ListDeliveryAttempts` operationId).
+func (c *ClientWithResponses) ListDeliveryAttemptsWithResponse(ctx context.Context, params *ListDeliveryAttemptsParams, reqEditors ...RequestEditorFn) (*ListDeliveryAttemptsResponse, error) {
+	rsp, err := c.ListDeliveryAttempts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDeliveryAttemptsResponse(rsp)
+}
+
 // GetDeliveryAttemptWithResponse Read one delivery attempt
 //
 // One recorded attempt, exactly as it was recorded; attempts never change.
@@ -2500,6 +5196,134 @@ func (c *ClientWithResponses) GetDeliveryAttemptWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseGetDeliveryAttemptResponse(rsp)
+}
+
+// ClaimDeliveriesWithBodyWithResponse Claim what is due
+//
+// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+// `data` is empty.
+//
+// - Hand `delivery_key` to the destination as its idempotency key.
+// - Report under `execution_id`: that settles the lease.
+// - Extend the lease when the work is slow, and release what you will not do.
+//
+// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+// extend and release; anybody who may report can report under its `execution_id`.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+func (c *ClientWithResponses) ClaimDeliveriesWithBodyWithResponse(ctx context.Context, params *ClaimDeliveriesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ClaimDeliveriesResponse, error) {
+	rsp, err := c.ClaimDeliveriesWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClaimDeliveriesResponse(rsp)
+}
+
+// ClaimDeliveriesWithResponse Claim what is due
+//
+// Leases up to `limit` due deliveries of a provider to this worker, oldest due first, for `lease_seconds`.
+// Nobody else gets them while the lease is open, however many claim at the same time. When nothing is due
+// `data` is empty.
+//
+// - Hand `delivery_key` to the destination as its idempotency key.
+// - Report under `execution_id`: that settles the lease.
+// - Extend the lease when the work is slow, and release what you will not do.
+//
+// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
+// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
+// extend and release; anybody who may report can report under its `execution_id`.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/delivery/claims (the `ClaimDeliveries` operationId).
+func (c *ClientWithResponses) ClaimDeliveriesWithResponse(ctx context.Context, params *ClaimDeliveriesParams, body ClaimDeliveriesJSONRequestBody, reqEditors ...RequestEditorFn) (*ClaimDeliveriesResponse, error) {
+	rsp, err := c.ClaimDeliveries(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseClaimDeliveriesResponse(rsp)
+}
+
+// ExtendClaimWithBodyWithResponse Prolong a lease
+//
+// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+func (c *ClientWithResponses) ExtendClaimWithBodyWithResponse(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExtendClaimResponse, error) {
+	rsp, err := c.ExtendClaimWithBody(ctx, executionID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExtendClaimResponse(rsp)
+}
+
+// ExtendClaimWithResponse Prolong a lease
+//
+// Sets the end of a lease that this key holds to `lease_seconds` from now. Call it well before the lease runs
+// out; one that is over can't be had back (`409 claim_over`), for somebody else may have it by now.
+//
+// Needs the scope `delivery:write`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/delivery/claims/{execution_id}/extend (the `ExtendClaim` operationId).
+func (c *ClientWithResponses) ExtendClaimWithResponse(ctx context.Context, executionID ClaimExecutionID, params *ExtendClaimParams, body ExtendClaimJSONRequestBody, reqEditors ...RequestEditorFn) (*ExtendClaimResponse, error) {
+	rsp, err := c.ExtendClaim(ctx, executionID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExtendClaimResponse(rsp)
+}
+
+// ReleaseClaimWithResponse Give a lease back
+//
+// Ends a lease that this key holds. It does not count as a try, and the delivery is due as it was before.
+// Releasing again changes nothing and is answered alike. The request has no body.
+//
+// Needs the scope `delivery:write`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/delivery/claims/{execution_id}/release (the `ReleaseClaim` operationId).
+func (c *ClientWithResponses) ReleaseClaimWithResponse(ctx context.Context, executionID ClaimExecutionID, params *ReleaseClaimParams, reqEditors ...RequestEditorFn) (*ReleaseClaimResponse, error) {
+	rsp, err := c.ReleaseClaim(ctx, executionID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReleaseClaimResponse(rsp)
+}
+
+// ListOutboxWithResponse List what is due
+//
+// What is due for a provider now, oldest due first. **Listing claims nothing**: two workers that list see the
+// same. To work on it, claim it. A provider that the server's settings do not name has nothing due. To read
+// on, send `next_cursor` back as `cursor` with the same provider; what is claimed or settled meanwhile is
+// left out.
+//
+// Needs the scope `delivery:read`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/delivery/outbox (the `ListOutbox` operationId).
+func (c *ClientWithResponses) ListOutboxWithResponse(ctx context.Context, params *ListOutboxParams, reqEditors ...RequestEditorFn) (*ListOutboxResponse, error) {
+	rsp, err := c.ListOutbox(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOutboxResponse(rsp)
 }
 
 // GetDocumentWithResponse Read a document with its push status
@@ -2573,6 +5397,50 @@ func (c *ClientWithResponses) PutDocumentWithResponse(ctx context.Context, id Do
 	return ParsePutDocumentResponse(rsp)
 }
 
+// RetryPushWithBodyWithResponse Requeue a delivery by hand
+//
+// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+//
+// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+//
+// Needs the scope `delivery:requeue`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+func (c *ClientWithResponses) RetryPushWithBodyWithResponse(ctx context.Context, id DocumentID, params *RetryPushParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RetryPushResponse, error) {
+	rsp, err := c.RetryPushWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryPushResponse(rsp)
+}
+
+// RetryPushWithResponse Requeue a delivery by hand
+//
+// Puts a failed or exhausted delivery back into the outbox, due at once when its document is reviewed, else
+// as soon as it is. It starts anew: with no tries, under a new `delivery_key`. What was delivered or skipped
+// is delivered again only with `force: true`. For a delivery that is due already nothing is recorded.
+//
+// Who ordered it, when and why is kept, and shown as `requeued`. After a `503` with `outcome_unknown` look at
+// `requeued` before you send `force: true` again: the delivery may have been delivered since.
+//
+// Needs the scope `delivery:requeue`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/documents/{id}/actions/retry-push (the `RetryPush` operationId).
+func (c *ClientWithResponses) RetryPushWithResponse(ctx context.Context, id DocumentID, params *RetryPushParams, body RetryPushJSONRequestBody, reqEditors ...RequestEditorFn) (*RetryPushResponse, error) {
+	rsp, err := c.RetryPush(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRetryPushResponse(rsp)
+}
+
 // ListDocumentDeliveryWithResponse List a document's delivery attempts
 //
 // The audit history of one document, newest *recorded* first. Filters combine with "and". To read on,
@@ -2604,7 +5472,8 @@ func (c *ClientWithResponses) ListDocumentDeliveryWithResponse(ctx context.Conte
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A
 // report is recorded whatever state the document is in, and whichever provider it names: a provider
-// that the document did not have yet is added to its deliveries.
+// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+// this delivery handed out it settles the lease, and it is recorded even when that is over.
 //
 // Needs the scope `delivery:write`.
 //
@@ -2632,7 +5501,8 @@ func (c *ClientWithResponses) RecordDeliveryWithBodyWithResponse(ctx context.Con
 // Send the report again whenever you are unsure whether it arrived: the same `execution_id` with the
 // same data is answered `200` with the original attempt. The same id with other data is `409`. A
 // report is recorded whatever state the document is in, and whichever provider it names: a provider
-// that the document did not have yet is added to its deliveries.
+// that the document did not have yet is added to its deliveries. Under the `execution_id` that a claim of
+// this delivery handed out it settles the lease, and it is recorded even when that is over.
 //
 // Needs the scope `delivery:write`.
 //
@@ -2645,6 +5515,316 @@ func (c *ClientWithResponses) RecordDeliveryWithResponse(ctx context.Context, id
 		return nil, err
 	}
 	return ParseRecordDeliveryResponse(rsp)
+}
+
+// ParseListDeliveriesResponse parses an HTTP response from a ListDeliveriesWithResponse call
+func ParseListDeliveriesResponse(rsp *http.Response) (*ListDeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeliveryPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidListQuery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListDeliveriesResponse200Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListDeliveriesResponse400Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListDeliveriesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListDeliveriesResponse403Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 431:
+		var headers ListDeliveriesResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListDeliveriesResponse500Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListDeliveriesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDeliveryAttemptsResponse parses an HTTP response from a ListDeliveryAttemptsWithResponse call
+func ParseListDeliveryAttemptsResponse(rsp *http.Response) (*ListDeliveryAttemptsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDeliveryAttemptsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DeliveryAttemptPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidListQuery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListDeliveryAttemptsResponse200Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListDeliveryAttemptsResponse400Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListDeliveryAttemptsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListDeliveryAttemptsResponse403Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 431:
+		var headers ListDeliveryAttemptsResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListDeliveryAttemptsResponse500Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListDeliveryAttemptsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
 }
 
 // ParseGetDeliveryAttemptResponse parses an HTTP response from a GetDeliveryAttemptWithResponse call
@@ -2799,6 +5979,779 @@ func ParseGetDeliveryAttemptResponse(rsp *http.Response) (*GetDeliveryAttemptRes
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetDeliveryAttemptResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseClaimDeliveriesResponse parses an HTTP response from a ClaimDeliveriesWithResponse call
+func ParseClaimDeliveriesResponse(rsp *http.Response) (*ClaimDeliveriesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ClaimDeliveriesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ClaimedDeliveries
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidLease
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryWrite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnknownOutbox
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ClaimDeliveriesResponse200Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ClaimDeliveriesResponse400Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ClaimDeliveriesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ClaimDeliveriesResponse403Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers ClaimDeliveriesResponse413Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers ClaimDeliveriesResponse415Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers ClaimDeliveriesResponse422Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 431:
+		var headers ClaimDeliveriesResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers ClaimDeliveriesResponse500Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ClaimDeliveriesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseExtendClaimResponse parses an HTTP response from a ExtendClaimWithResponse call
+func ParseExtendClaimResponse(rsp *http.Response) (*ExtendClaimResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExtendClaimResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Claim
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidLease
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryWrite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ClaimNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ClaimOver
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ExtendClaimResponse200Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ExtendClaimResponse400Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ExtendClaimResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ExtendClaimResponse403Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ExtendClaimResponse404Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ExtendClaimResponse409Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers ExtendClaimResponse413Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers ExtendClaimResponse415Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 431:
+		var headers ExtendClaimResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers ExtendClaimResponse500Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ExtendClaimResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseReleaseClaimResponse parses an HTTP response from a ReleaseClaimWithResponse call
+func ParseReleaseClaimResponse(rsp *http.Response) (*ReleaseClaimResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReleaseClaimResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Claim
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidClaimID
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryWrite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest ClaimNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ClaimOver
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ReleaseClaimResponse200Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ReleaseClaimResponse400Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ReleaseClaimResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ReleaseClaimResponse403Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ReleaseClaimResponse404Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers ReleaseClaimResponse409Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 431:
+		var headers ReleaseClaimResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers ReleaseClaimResponse500Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ReleaseClaimResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListOutboxResponse parses an HTTP response from a ListOutboxWithResponse call
+func ParseListOutboxResponse(rsp *http.Response) (*ListOutboxResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOutboxResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OutboxPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidListQuery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListOutboxResponse200Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListOutboxResponse400Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListOutboxResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListOutboxResponse403Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 431:
+		var headers ListOutboxResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListOutboxResponse500Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListOutboxResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -3194,6 +7147,229 @@ func ParsePutDocumentResponse(rsp *http.Response) (*PutDocumentResponse, error) 
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers PutDocumentResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRetryPushResponse parses an HTTP response from a RetryPushWithResponse call
+func ParseRetryPushResponse(rsp *http.Response) (*RetryPushResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RetryPushResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Delivery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidRequeue
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryRequeue
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest DeliveryNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RequeueConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest PayloadTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RetryPushResponse200Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers RetryPushResponse400Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RetryPushResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers RetryPushResponse403Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers RetryPushResponse404Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers RetryPushResponse409Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers RetryPushResponse413Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers RetryPushResponse415Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 431:
+		var headers RetryPushResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers RetryPushResponse500Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers RetryPushResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -38,6 +38,20 @@ func writeTyped(handler deliveryapi.StrictHandlerFunc, _ string) deliveryapi.Str
 			return nil, writeJSON(c.Response(), http.StatusCreated, r.Body)
 		case deliveryapi.PutDocument200JSONResponse:
 			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.ListDeliveryAttempts200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.ListOutbox200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.ClaimDeliveries200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.ExtendClaim200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.ReleaseClaim200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.RetryPush200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.ListDeliveries200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
 		case nil:
 			return nil, fmt.Errorf("the handler answered nothing")
 		default:

@@ -42,28 +42,31 @@ func toRegistration(r deliveryapi.DocumentRegistration) (delivery.Registration, 
 	return registration, nil
 }
 
-// toAttemptQuery reads a list's parameters; the contract's default for limit is in place by now.
-func toAttemptQuery(request deliveryapi.ListDocumentDeliveryRequestObject) (delivery.AttemptQuery, error) {
-	p := request.Params
-	query := delivery.AttemptQuery{
-		DocumentID: request.ID, Provider: value(p.Provider), ExecutionID: value(p.ExecutionID), Limit: int(*p.Limit),
+// Lists' parameters: the contract's default for limit is in place by now.
+
+func toDocumentAttemptQuery(documentID string, p deliveryapi.ListDocumentDeliveryParams) (delivery.AttemptQuery, error) {
+	return behind(p.Cursor, delivery.AttemptQuery{
+		DocumentID: documentID, OfDocument: true, Provider: value(p.Provider), Status: delivery.Status(value(p.Status)),
+		ExecutionID: value(p.ExecutionID), Since: bound(p.Since), Until: bound(p.Until), Limit: int(*p.Limit),
+	})
+}
+
+func toAttemptQuery(p deliveryapi.ListDeliveryAttemptsParams) (delivery.AttemptQuery, error) {
+	return behind(p.Cursor, delivery.AttemptQuery{
+		DocumentID: value(p.DocumentID), Provider: value(p.Provider), Status: delivery.Status(value(p.Status)),
+		ExecutionID: value(p.ExecutionID), ExternalRecordID: value(p.ExternalRecordID), ErrorCode: value(p.ErrorCode),
+		RequestID: value(p.RequestID), Since: bound(p.Since), Until: bound(p.Until), Limit: int(*p.Limit),
+	})
+}
+
+// behind makes the query go on behind a cursor, if there is one.
+func behind(cursor *string, query delivery.AttemptQuery) (delivery.AttemptQuery, error) {
+	if cursor == nil {
+		return query, nil
 	}
-	if p.Status != nil {
-		query.Status = delivery.Status(*p.Status)
-	}
-	if p.Since != nil {
-		query.Since = bound(*p.Since)
-	}
-	if p.Until != nil {
-		query.Until = bound(*p.Until)
-	}
-	if p.Cursor != nil {
-		query.After = decodeCursor(*p.Cursor, filtersOf(query))
-		if query.After == nil {
-			return delivery.AttemptQuery{}, errInvalidPayload(detail{"cursor", "is not a next_cursor of this list with these filters"})
-		}
-	}
-	return query, nil
+	var err error
+	query.After, err = decodeCursor(*cursor, filtersOf(query))
+	return query, err
 }
 
 // Nothing was recorded before the first of these or will be after the second; beyond them the databases
@@ -75,15 +78,17 @@ var (
 
 // bound brings since or until to the microsecond without letting in what it leaves out: recorded instants
 // are whole microseconds, so those at or after t are those at or after the next whole one.
-func bound(t time.Time) time.Time {
+func bound(t *time.Time) time.Time {
 	switch {
+	case t == nil:
+		return time.Time{}
 	case t.Before(firstBound):
 		return firstBound
 	case t.After(lastBound):
 		return lastBound
 	}
-	whole := delivery.NewInstant(t)
-	if whole.Before(t) {
+	whole := delivery.NewInstant(*t)
+	if whole.Before(*t) {
 		whole = whole.Add(time.Microsecond)
 	}
 	return whole
@@ -96,55 +101,62 @@ func fromAttempt(a delivery.Attempt) deliveryapi.DeliveryAttempt {
 		ExternalRecordID: optional(a.ExternalRecordID), ExternalURL: optional(a.ExternalURL),
 		ErrorCode: optional(a.ErrorCode), ErrorMessage: optional(a.ErrorMessage),
 		RequestID:  a.RequestID,
-		RecordedBy: deliveryapi.RecordedBy{KeyID: a.RecordedBy.KeyID, Name: a.RecordedBy.Name},
+		RecordedBy: fromPrincipal(a.RecordedBy),
 		RecordedAt: a.RecordedAt,
 	}
 }
 
-func fromAttempts(attempts []delivery.Attempt) []deliveryapi.DeliveryAttempt {
-	data := make([]deliveryapi.DeliveryAttempt, len(attempts))
-	for i, a := range attempts {
-		data[i] = fromAttempt(a)
+func fromLastAttempt(a *delivery.Attempt) *deliveryapi.DeliveryAttempt {
+	if a == nil {
+		return nil
 	}
-	return data
+	attempt := fromAttempt(*a)
+	return &attempt
 }
 
-func fromDocument(d delivery.Document) deliveryapi.Document {
-	deliveries := make([]deliveryapi.Delivery, len(d.Deliveries))
-	for i, one := range d.Deliveries {
-		deliveries[i] = fromDelivery(one, d.AsOf)
-	}
-	return deliveryapi.Document{
-		ID: d.ID, Schema: optional(d.Schema), Status: deliveryapi.DocumentStatus(d.Status()),
-		ExternalID: optional(d.ExternalID), Metadata: d.Metadata, ResultURL: optional(d.ResultURL),
-		CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, Deliveries: deliveries,
-	}
+func fromPrincipal(p delivery.Principal) deliveryapi.RecordedBy {
+	return deliveryapi.RecordedBy{KeyID: p.KeyID, Name: p.Name}
 }
 
-func fromDelivery(d delivery.Delivery, asOf time.Time) deliveryapi.Delivery {
-	converted := deliveryapi.Delivery{
-		DocumentID: d.DocumentID, Provider: d.Provider, State: deliveryapi.DeliveryState(d.Standing.State(asOf)),
-		Tries: int32(d.Standing.Tries), UpdatedAt: d.UpdatedAt,
+func fromAttemptPage(p delivery.AttemptPage, filters string) deliveryapi.DeliveryAttemptPage {
+	page := deliveryapi.DeliveryAttemptPage{Data: fromAll(p.Attempts, fromAttempt)}
+	if p.Next != nil {
+		page.NextCursor = encodeCursor(*p.Next, filters)
 	}
-	if d.LastAttempt != nil {
-		attempt := fromAttempt(*d.LastAttempt)
-		converted.LastAttempt = &attempt
+	return page
+}
+
+// fromAll converts a list; an empty one is no null.
+func fromAll[From, To any](all []From, convert func(From) To) []To {
+	converted := make([]To, len(all))
+	for i, one := range all {
+		converted[i] = convert(one)
 	}
 	return converted
 }
 
-// value reads an optional member: absent and null are the empty text.
-func value(text *string) string {
-	if text == nil {
-		return ""
+func fromDocument(d delivery.Document) deliveryapi.Document {
+	return deliveryapi.Document{
+		ID: d.ID, Schema: optional(d.Schema), Status: deliveryapi.DocumentStatus(d.Status()),
+		ExternalID: optional(d.ExternalID), Metadata: d.Metadata, ResultURL: optional(d.ResultURL),
+		CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, Deliveries: fromAll(d.Deliveries, fromDelivery),
 	}
-	return *text
 }
 
-// optional writes an optional member: the empty text is null.
-func optional(text string) *string {
-	if text == "" {
+// value reads an optional member: absent and null are the zero value.
+func value[T any](given *T) T {
+	if given == nil {
+		var zero T
+		return zero
+	}
+	return *given
+}
+
+// optional writes an optional member: the zero value is null.
+func optional[T comparable](value T) *T {
+	var zero T
+	if value == zero {
 		return nil
 	}
-	return &text
+	return &value
 }

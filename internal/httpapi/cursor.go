@@ -14,43 +14,83 @@ import (
 )
 
 // A cursor is the position behind which a page begins, together with a sum over it and the filters of its
-// list: version, microseconds of the instant, the id's 16 bytes, 12 bytes of sum. A cursor that was altered,
-// guessed, or taken from another list does not sum up. Whoever computes the sum gets no more than a position
+// list: version, microseconds of the instant, what orders those of one instant, 12 bytes of sum. A cursor that was
+// altered, guessed, or taken from another list does not sum up. Whoever computes the sum gets no more than a position
 // of their own choice in a list that they may read anyway, so it needs no key.
 const (
-	cursorVersion  = 1
+	attemptVersion = 1 // the attempt's id, 16 bytes
+	placeVersion   = 2 // names, each in a line
+	cursorHead     = 1 + 8
 	cursorSumBytes = 12
-	cursorBytes    = 1 + 8 + 16 + cursorSumBytes
 )
 
-func encodeCursor(position delivery.Position, filters string) string {
+var errCursor = errInvalidPayload(detail{"cursor", "is not a next_cursor of this list with these filters"})
+
+func encodeCursor(position delivery.Position, filters string) *string {
 	id, err := hex.DecodeString(strings.ReplaceAll(position.AttemptID, "-", ""))
 	if err != nil || len(id) != 16 {
 		panic(fmt.Sprintf("attempt id %q is no UUID", position.AttemptID)) // ids are made by delivery.Service
 	}
-	cursor := []byte{cursorVersion}
-	cursor = binary.BigEndian.AppendUint64(cursor, uint64(position.RecordedAt.UnixMicro()))
-	cursor = append(cursor, id...)
-	cursor = append(cursor, cursorSum(cursor, filters)...)
-	return base64.RawURLEncoding.EncodeToString(cursor)
+	return seal(attemptVersion, position.RecordedAt, id, filters)
 }
 
-// decodeCursor returns nil when the cursor is not one that encodeCursor made for these filters.
-func decodeCursor(text, filters string) *delivery.Position {
-	cursor, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(cursor) != cursorBytes || cursor[0] != cursorVersion {
-		return nil
+// decodeCursor refuses a cursor that is not one that encodeCursor made for these filters.
+func decodeCursor(text, filters string) (*delivery.Position, error) {
+	recordedAt, uuid, err := unseal(attemptVersion, text, filters)
+	if err != nil || len(uuid) != 16 {
+		return nil, errCursor
 	}
-	position, sum := cursor[:cursorBytes-cursorSumBytes], cursor[cursorBytes-cursorSumBytes:]
-	recordedAt := time.UnixMicro(int64(binary.BigEndian.Uint64(position[1:9]))).UTC()
-	if !bytes.Equal(sum, cursorSum(position, filters)) || recordedAt.Before(firstBound) || recordedAt.After(lastBound) {
-		return nil
-	}
-	id := hex.EncodeToString(position[9:])
+	id := hex.EncodeToString(uuid)
 	return &delivery.Position{
 		RecordedAt: recordedAt,
 		AttemptID:  id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:],
+	}, nil
+}
+
+// place is a position in a list of deliveries: an instant, and the names that order those of one instant.
+type place struct {
+	at    time.Time
+	names []string
+}
+
+func encodePlace(p place, filters string) *string {
+	return seal(placeVersion, p.at, []byte(strings.Join(p.names, "\n")), filters)
+}
+
+// decodePlace refuses a cursor that is not one that encodePlace made for so many names and these filters.
+func decodePlace(text, filters string, names int) (place, error) {
+	at, joined, err := unseal(placeVersion, text, filters)
+	p := place{at, strings.Split(string(joined), "\n")}
+	if err != nil || len(p.names) != names {
+		return place{}, errCursor
 	}
+	for _, name := range p.names {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return place{}, errCursor // not even an id; the databases do not agree on where it would be
+		}
+	}
+	return p, nil
+}
+
+func seal(version byte, at time.Time, within []byte, filters string) *string {
+	cursor := binary.BigEndian.AppendUint64([]byte{version}, uint64(at.UnixMicro()))
+	cursor = append(cursor, within...)
+	cursor = append(cursor, cursorSum(cursor, filters)...)
+	text := base64.RawURLEncoding.EncodeToString(cursor)
+	return &text
+}
+
+func unseal(version byte, text, filters string) (at time.Time, within []byte, err error) {
+	cursor, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(cursor) < cursorHead+cursorSumBytes || cursor[0] != version {
+		return time.Time{}, nil, errCursor
+	}
+	position, sum := cursor[:len(cursor)-cursorSumBytes], cursor[len(cursor)-cursorSumBytes:]
+	at = time.UnixMicro(int64(binary.BigEndian.Uint64(position[1:cursorHead]))).UTC()
+	if !bytes.Equal(sum, cursorSum(position, filters)) || at.Before(firstBound) || at.After(lastBound) {
+		return time.Time{}, nil, errCursor
+	}
+	return at, position[cursorHead:], nil
 }
 
 func cursorSum(position []byte, filters string) []byte {
@@ -60,10 +100,14 @@ func cursorSum(position []byte, filters string) []byte {
 	return sum.Sum(nil)[:cursorSumBytes]
 }
 
-// filtersOf writes what selects a list, without page size and position. No filter's value has a line end.
+// filtersOf writes what selects a list of attempts, without page size and position. No filter's value has a line end.
 func filtersOf(q delivery.AttemptQuery) string {
-	return fmt.Sprintf("document %s\nprovider %s\nstatus %s\nexecution %s\nsince %d\nuntil %d",
+	filters := fmt.Sprintf("document %s\nprovider %s\nstatus %s\nexecution %s\nsince %d\nuntil %d",
 		q.DocumentID, q.Provider, q.Status, q.ExecutionID, microseconds(q.Since), microseconds(q.Until))
+	if q.OfDocument {
+		return filters
+	}
+	return filters + fmt.Sprintf("\nrecord %s\nerror %s\nrequest %s", q.ExternalRecordID, q.ErrorCode, q.RequestID)
 }
 
 // microseconds writes an absent instant as none could be.

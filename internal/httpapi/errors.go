@@ -57,6 +57,27 @@ var (
 		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
 		message: "No delivery attempt has this id.",
 	}
+	errDeliveryNotFound = &apiError{
+		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
+		message: "The document has no delivery to this provider; name the provider with PUT /v1/documents/{id}, or another one here.",
+	}
+	errClaimNotFound = &apiError{
+		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
+		message: "No claim made with this key handed out this execution id.",
+	}
+	errClaimOver = &apiError{
+		status: http.StatusConflict, code: deliveryapi.ErrorCodeClaimOver,
+		message: "This claim's lease is over; if the destination was written to, report that under this execution id all the same, " +
+			"else claim again.",
+	}
+	errLeased = &apiError{
+		status: http.StatusConflict, code: deliveryapi.ErrorCodeConflict,
+		message: "A worker holds a lease on this delivery; wait until it is over, or release it, then requeue.",
+	}
+	errSettled = &apiError{
+		status: http.StatusConflict, code: deliveryapi.ErrorCodeConflict,
+		message: "This delivery was delivered or skipped; send force: true to have it delivered again.",
+	}
 	errPayloadTooLarge = &apiError{
 		status: http.StatusRequestEntityTooLarge, code: deliveryapi.ErrorCodePayloadTooLarge,
 		message: "The body is larger than 64 KiB (65536 bytes).", closing: true,
@@ -152,21 +173,33 @@ func errUnavailable(outcome delivery.Outcome) *apiError {
 	}
 }
 
+// domainErrors are the answers to what the domain refuses, where that is said by the error alone.
+var domainErrors = map[error]*apiError{
+	delivery.ErrDocumentNotFound: errDocumentNotFound,
+	delivery.ErrAttemptNotFound:  errAttemptNotFound,
+	delivery.ErrDeliveryNotFound: errDeliveryNotFound,
+	delivery.ErrClaimNotFound:    errClaimNotFound,
+	delivery.ErrClaimOver:        errClaimOver,
+	delivery.ErrLeased:           errLeased,
+	delivery.ErrSettled:          errSettled,
+}
+
 // newAPIError finds what a client may know of err; whatever it does not know is the server's mistake.
 func newAPIError(err error, c echo.Context) *apiError {
 	var own *apiError
 	var conflict *delivery.ConflictError
 	var value *delivery.InvalidValueError
 	var unavailable *delivery.UnavailableError
+	for known, told := range domainErrors {
+		if errors.Is(err, known) {
+			return told
+		}
+	}
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, apikey.ErrUnauthorized):
 		return errUnauthorized
-	case errors.Is(err, delivery.ErrDocumentNotFound):
-		return errDocumentNotFound
-	case errors.Is(err, delivery.ErrAttemptNotFound):
-		return errAttemptNotFound
 	case errors.As(err, &conflict):
 		return errConflict(conflict)
 	case errors.As(err, &value):

@@ -27,11 +27,10 @@ var errUnfinished = errors.New("not finished")
 
 func (h *handlers) RecordDelivery(ctx context.Context, request deliveryapi.RecordDeliveryRequestObject) (deliveryapi.RecordDeliveryResponseObject, error) {
 	call, report := callOf(ctx), toReport(request.ID, *request.Body)
-	by := delivery.Principal{KeyID: call.key.ID, Name: call.key.Name}
 	ctx, span := h.tracer.Start(ctx, "record")
 	defer func() { span.End() }() // deferred by itself it would take the text of a panic along
 	call.recording = newRecording(report, false, errUnfinished)
-	attempt, replayed, err := h.service.Record(ctx, report, by, call.requestID)
+	attempt, replayed, err := h.service.Record(ctx, report, principalOf(ctx), call.requestID)
 	call.recording = newRecording(report, replayed, err)
 	span.SetAttributes(attribute.String("numora.outcome", call.recording.outcome))
 	if err != nil {
@@ -50,7 +49,7 @@ func (h *handlers) RecordDelivery(ctx context.Context, request deliveryapi.Recor
 }
 
 func (h *handlers) ListDocumentDelivery(ctx context.Context, request deliveryapi.ListDocumentDeliveryRequestObject) (deliveryapi.ListDocumentDeliveryResponseObject, error) {
-	query, err := toAttemptQuery(request)
+	query, err := toDocumentAttemptQuery(request.ID, request.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +57,19 @@ func (h *handlers) ListDocumentDelivery(ctx context.Context, request deliveryapi
 	if err != nil {
 		return nil, err
 	}
-	answer := deliveryapi.DeliveryAttemptPage{Data: fromAttempts(page.Attempts)}
-	if page.Next != nil {
-		cursor := encodeCursor(*page.Next, filtersOf(query))
-		answer.NextCursor = &cursor
+	return deliveryapi.ListDocumentDelivery200JSONResponse{Body: fromAttemptPage(page, filtersOf(query))}, nil
+}
+
+func (h *handlers) ListDeliveryAttempts(ctx context.Context, request deliveryapi.ListDeliveryAttemptsRequestObject) (deliveryapi.ListDeliveryAttemptsResponseObject, error) {
+	query, err := toAttemptQuery(request.Params)
+	if err != nil {
+		return nil, err
 	}
-	return deliveryapi.ListDocumentDelivery200JSONResponse{Body: answer}, nil
+	page, err := h.service.Attempts(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return deliveryapi.ListDeliveryAttempts200JSONResponse{Body: fromAttemptPage(page, filtersOf(query))}, nil
 }
 
 func (h *handlers) GetDeliveryAttempt(ctx context.Context, request deliveryapi.GetDeliveryAttemptRequestObject) (deliveryapi.GetDeliveryAttemptResponseObject, error) {
