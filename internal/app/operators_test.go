@@ -66,6 +66,7 @@ func TestOperators_MetricsAreThoseOfTheReadme(t *testing.T) {
 		s := startForOperators(t, databaseURL)
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
 		s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/due", `{"status":"reviewed","providers":["sap"]}`)
 		_, figures := ask(t, s.admin+"/metrics")
 		served := map[string]bool{}
 		for _, match := range regexp.MustCompile(`(?m)^# TYPE ((?:numora|go_sql)_\w+)`).FindAllStringSubmatch(figures, -1) {

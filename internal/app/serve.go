@@ -54,6 +54,7 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen}
 	options := store.Options{
 		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N,
+		Retry: retryPolicies(settings),
 		MigrationWaits: func(reason error) {
 			s.logger.Warn("the migration is not done yet; where it waits for a lock it lets requests through meanwhile", slog.String("error", reason.Error()))
 		},
@@ -75,6 +76,19 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 	}
 	s.authenticator = apikey.NewAuthenticator(s.db, time.Now)
 	return errors.Join(s.run(ctx), s.db.Close())
+}
+
+// retryPolicies are the settings' in the words of the domain.
+func retryPolicies(settings config.Serve) delivery.RetryPolicies {
+	policy := func(r config.Retry) delivery.RetryPolicy {
+		return delivery.RetryPolicy{Delay: r.Delay.Duration, MaxDelay: r.MaxDelay.Duration, MaxTries: r.MaxTries.N}
+	}
+	standard, providers, _ := settings.Retries()
+	policies := delivery.RetryPolicies{Default: policy(standard), Providers: make(map[string]delivery.RetryPolicy)}
+	for provider, r := range providers {
+		policies.Providers[provider] = policy(r)
+	}
+	return policies
 }
 
 func newLogger(format string, logs io.Writer) *slog.Logger {
@@ -189,6 +203,10 @@ func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
 		ConnectionsLimit: func() int { return s.settings.MaxConnections.N },
 		Ready:            s.isReady,
 		Pools:            s.db.Pools(),
+		Backlogs:         s.backlogs,
+		Claims:           func() uint64 { return s.db.Tally().Claims },
+		Expiries:         func() uint64 { return s.db.Tally().Expiries },
+		Requeues:         func() uint64 { return s.db.Tally().Requeues },
 	})
 	return api, figures, nil
 }
@@ -198,6 +216,17 @@ func (s *server) isReady() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), s.settings.RequestTimeout.Duration)
 	defer cancel()
 	return s.ready(ctx) == nil
+}
+
+// backlogs asks for what stands in the outbox, within the time that a scrape has; nothing while the database is away.
+func (s *server) backlogs() []delivery.Backlog {
+	ctx, cancel := context.WithTimeout(context.Background(), s.settings.RequestTimeout.Duration)
+	defer cancel()
+	backlogs, err := s.db.Backlogs(ctx)
+	if err != nil {
+		s.logger.Warn("the outbox could not be counted", slog.String("error", err.Error()))
+	}
+	return backlogs
 }
 
 // prepare brings the database to where the server can work on it, and tries again while it is away or waits
@@ -235,12 +264,7 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.settings.RequestTimeout.Duration)
-	defer cancel()
-	if err := s.db.Ready(ctx); err != nil {
-		return err
-	}
-	found, needed, err := s.db.Schema(ctx)
+	found, needed, err := s.checkDatabase(ctx)
 	if err != nil {
 		return err
 	}
@@ -248,10 +272,40 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 		s.logger.Info("the database is prepared for a newer version of this server; it serves this one too",
 			slog.Int64("schema", found), slog.Int64("schema_needed", needed))
 	}
+	if err := s.catchUp(ctx); err != nil {
+		return err
+	}
 	if s.settings.Dev {
 		return prepareDev(ctx, s.db, s.authenticator, address, s.settings.Docs != config.Off, s.screen)
 	}
 	return nil
+}
+
+// checkDatabase returns the versions of the schema that was found and that is needed, once the database can be worked
+// with.
+func (s *server) checkDatabase(ctx context.Context) (found, needed int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.settings.RequestTimeout.Duration)
+	defer cancel()
+	if err := s.db.Ready(ctx); err != nil {
+		return 0, 0, err
+	}
+	return s.db.Schema(ctx)
+}
+
+// catchUp makes deliveries that an older version left known to the outbox, and says how it gets on.
+func (s *server) catchUp(ctx context.Context) error {
+	const told = 10_000
+	for total, next := 0, told; ; {
+		rows, err := s.db.CatchUp(ctx)
+		total += rows
+		if total >= next || rows == 0 && total > 0 {
+			s.logger.Info("deliveries of an older version are brought up to date", slog.Int("deliveries", total), slog.Bool("done", rows == 0))
+			next += told
+		}
+		if err != nil || rows == 0 {
+			return err
+		}
+	}
 }
 
 // sendElsewhere makes each answer to a request that came while the server drains say Connection: close.

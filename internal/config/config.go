@@ -28,6 +28,10 @@ type Serve struct {
 	Migrate             string   `env:"NUMORA_MIGRATE" default:"auto" placeholder:"auto|off" help:"Bring the database schema up to date at start, or leave that to \"numora-delivery migrate\" (default ${default})."`
 	UnknownDocuments    string   `env:"NUMORA_UNKNOWN_DOCUMENTS" default:"refuse" placeholder:"refuse|register" help:"Refuse a report for a document that was never registered (404), or register it as reviewed (default ${default})."`
 	Providers           []string `env:"NUMORA_PROVIDERS" placeholder:"NAME,..." help:"The providers a new document gets when its registration names none; a registration may then name no others. They never refuse a report."`
+	RetryDelay          Duration `env:"NUMORA_RETRY_DELAY" default:"30s" placeholder:"DURATION" help:"How long a delivery rests after its first failed try; twice as long after each further one (default ${default})."`
+	RetryMaxDelay       Duration `env:"NUMORA_RETRY_MAX_DELAY" default:"1h" placeholder:"DURATION" help:"How long it rests at most (default ${default})."`
+	MaxTries            Count    `env:"NUMORA_MAX_TRIES" default:"12" placeholder:"N" help:"After how many tries a delivery is exhausted: not offered any more, until somebody requeues it (default ${default})."`
+	ProviderRetries     []string `env:"NUMORA_PROVIDER_RETRIES" placeholder:"PROVIDER=DELAY/MAX_DELAY/TRIES,..." help:"What holds for single providers instead, such as sap=1m/2h/20."`
 	DrainDelay          Duration `env:"NUMORA_DRAIN_DELAY" default:"0s" placeholder:"DURATION" help:"How long to go on serving, not ready, after a signal to stop, so that load balancers notice (default ${default})."`
 	RequestTimeout      Duration `env:"NUMORA_REQUEST_TIMEOUT" default:"3s" placeholder:"DURATION" help:"How long a request may take, besides the arrival of its body, before it is answered 503 (default ${default})."`
 	MaxConnections      Count    `env:"NUMORA_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"How many connections clients may have open; more wait to be accepted (default ${default})."`
@@ -84,6 +88,8 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	add(s.MaxQueued.check("NUMORA_MAX_QUEUED", 0, 1_000_000)...)
 	add(s.DatabaseConnections.check("NUMORA_DATABASE_CONNECTIONS", 1, 1000)...)
 	_, found := s.Proxies()
+	add(found...)
+	_, _, found = s.Retries()
 	add(found...)
 	add(oneOf("NUMORA_DOCS", s.Docs, "on", Off)...)
 	add(oneOf("NUMORA_LOG_FORMAT", s.LogFormat, "json", "text")...)

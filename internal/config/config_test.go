@@ -24,6 +24,7 @@ func serve(t *testing.T, databaseURL string) config.Serve {
 		RequestTimeout: config.Duration{Duration: 3 * time.Second},
 		MaxConnections: config.Count{N: 4096}, MaxInWork: config.Count{N: 256}, MaxQueued: config.Count{N: 1024},
 		DatabaseConnections: config.Count{N: 16},
+		RetryDelay:          config.Duration{Duration: 30 * time.Second}, RetryMaxDelay: config.Duration{Duration: time.Hour}, MaxTries: config.Count{N: 12},
 	}
 }
 
@@ -70,6 +71,8 @@ func TestServe_Check_GoodSettings(t *testing.T) {
 		"ShortRequests":          func(s *config.Serve) { s.RequestTimeout.Duration = 100 * time.Millisecond },
 		"LongRequests":           func(s *config.Serve) { s.RequestTimeout.Duration = 7 * time.Second },
 		"Proxies":                func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "192.0.2.7", "2001:db8::/32"} },
+		"RetriesOfProviders":     func(s *config.Serve) { s.ProviderRetries = []string{"sap=1m/2h/20", "a.b_c-d=100ms/168h/1"} },
+		"RetriesAtOnce":          func(s *config.Serve) { s.RetryDelay, s.RetryMaxDelay = s.RetryMaxDelay, s.RetryMaxDelay },
 		"DrainForAMinute":        func(s *config.Serve) { s.DrainDelay.Duration = time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {

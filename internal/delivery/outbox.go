@@ -110,5 +110,5 @@ type Backlog struct {
 	Due       int
 	Leased    int
 	Exhausted int
-	OldestDue time.Time // zero when nothing is due
+	DueFor    time.Duration // how long the one that is due longest has been; 0 when nothing is
 }

@@ -41,6 +41,7 @@ var rooms = []room{
 	}, {
 		path:     "internal/metrics",
 		subject:  "what is counted",
+		rooms:    []string{"internal/delivery"},
 		external: []string{"github.com/prometheus/client_golang"},
 	}, {
 		path:     "internal/tracing",

@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/numora/delivery/internal/delivery"
 )
 
 // Gauges are asked at each scrape.
@@ -13,6 +15,8 @@ type Gauges struct {
 	Connections, ConnectionsLimit func() int // of clients
 	Ready                         func() bool
 	Pools                         map[string]*sql.DB // by the name they get
+	Backlogs                      func() []delivery.Backlog
+	Claims, Expiries, Requeues    func() uint64 // since the start
 }
 
 // Watch adds gauges to what is served. To be called once.
@@ -35,6 +39,18 @@ func (m *Metrics) Watch(gauges Gauges) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help},
 			func() float64 { return float64(g.read()) }))
 	}
+	for _, c := range []struct {
+		name, help string
+		read       func() uint64
+	}{
+		{"numora_claims_total", "Deliveries that claims handed out.", gauges.Claims},
+		{"numora_lease_expiries_total", "Leases that ran out, counted when their delivery was claimed, settled or requeued next.", gauges.Expiries},
+		{"numora_requeues_total", "Deliveries that were requeued.", gauges.Requeues},
+	} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help},
+			func() float64 { return float64(c.read()) }))
+	}
+	m.registry.MustRegister(outbox{gauges.Backlogs})
 	for name, pool := range gauges.Pools {
 		m.registry.MustRegister(collectors.NewDBStatsCollector(pool, name))
 	}

@@ -1,5 +1,5 @@
 // Package metrics counts what the server does and serves the figures to Prometheus. Every name that the server
-// exposes of its own stands in this file and in gauges.go; the README's table tells what they mean.
+// exposes of its own stands in this file, in gauges.go or in outbox.go; the README's table tells what they mean.
 package metrics
 
 import (

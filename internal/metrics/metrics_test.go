@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/numora/delivery/internal/delivery"
 )
 
 // unused stands in for a database that nobody connects to.
@@ -55,7 +57,7 @@ func wants(t *testing.T, got, want map[string]string) {
 // quiet are the gauges of a server that has nothing to do.
 func quiet(t *testing.T) Gauges {
 	t.Helper()
-	zero := func() int { return 0 }
+	zero, none := func() int { return 0 }, func() uint64 { return 0 }
 	pool := sql.OpenDB(unused{})
 	t.Cleanup(func() {
 		if err := pool.Close(); err != nil {
@@ -64,7 +66,8 @@ func quiet(t *testing.T) Gauges {
 	})
 	return Gauges{
 		InWork: zero, Queued: zero, Connections: zero, ConnectionsLimit: zero, Ready: func() bool { return true },
-		Pools: map[string]*sql.DB{"sqlite-write": pool, "sqlite-read": pool},
+		Pools:    map[string]*sql.DB{"sqlite-write": pool, "sqlite-read": pool},
+		Backlogs: func() []delivery.Backlog { return nil }, Claims: none, Expiries: none, Requeues: none,
 	}
 }
 
@@ -272,7 +275,9 @@ func TestMetrics_Handler_MayBeAskedForTwice(t *testing.T) {
 
 func TestMetrics_Names_AreAsPrometheusWantsThem(t *testing.T) {
 	m := New(Build{}, nil, []string{"queue_full"})
-	m.Watch(quiet(t))
+	gauges := quiet(t)
+	gauges.Backlogs = func() []delivery.Backlog { return []delivery.Backlog{{Provider: "sap", Due: 1}} }
+	m.Watch(gauges)
 	m.Answered("recordDelivery", 201, time.Millisecond)
 	m.Recorded("sap", "created")
 	families, err := m.registry.Gather()
@@ -288,8 +293,8 @@ func TestMetrics_Names_AreAsPrometheusWantsThem(t *testing.T) {
 			}
 		}
 	}
-	if len(own) != 10 {
-		t.Errorf("got %d families of our own, want 10", len(own))
+	if len(own) != 17 {
+		t.Errorf("got %d families of our own, want 17", len(own))
 	}
 	complaints, err := promlint.NewWithMetricFamilies(own).Lint()
 	if err != nil {

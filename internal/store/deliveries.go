@@ -84,7 +84,7 @@ func (s *Store) Backlogs(ctx context.Context) ([]delivery.Backlog, error) {
 		condition string
 		add       func(*delivery.Backlog, int, instant)
 	}{
-		{"offered AND NOT settled AND due_at <= ?", func(b *delivery.Backlog, n int, oldest instant) { b.Due, b.OldestDue = n, oldest.Time }},
+		{"offered AND NOT settled AND due_at <= ?", func(b *delivery.Backlog, n int, oldest instant) { b.Due, b.DueFor = n, now.Sub(oldest.Time) }},
 		{"NOT retired AND lease_expires_at > ?", func(b *delivery.Backlog, n int, _ instant) { b.Leased = n }},
 		{"NOT retired AND resting = 'exhausted' AND (lease_expires_at IS NULL OR lease_expires_at <= ?)", func(b *delivery.Backlog, n int, _ instant) { b.Exhausted = n }},
 	} {
