@@ -1211,8 +1211,8 @@ type ClientInterface interface {
 	// - Extend the lease when the work is slow, and release what you will not do.
 	//
 	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-	// extend and release; anybody who may report can report under its `execution_id`.
+	// the request again after a `503` is safe. Only the key that claimed can extend and
+	// release; any key that may report can report under its `execution_id`.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -1232,8 +1232,8 @@ type ClientInterface interface {
 	// - Extend the lease when the work is slow, and release what you will not do.
 	//
 	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-	// extend and release; anybody who may report can report under its `execution_id`.
+	// the request again after a `503` is safe. Only the key that claimed can extend and
+	// release; any key that may report can report under its `execution_id`.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -1501,8 +1501,8 @@ func (c *Client) GetDeliveryAttempt(ctx context.Context, attemptID AttemptID, pa
 // - Extend the lease when the work is slow, and release what you will not do.
 //
 // A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-// extend and release; anybody who may report can report under its `execution_id`.
+// the request again after a `503` is safe. Only the key that claimed can extend and
+// release; any key that may report can report under its `execution_id`.
 //
 // Needs the scope `delivery:write`.
 //
@@ -1532,8 +1532,8 @@ func (c *Client) ClaimDeliveriesWithBody(ctx context.Context, params *ClaimDeliv
 // - Extend the lease when the work is slow, and release what you will not do.
 //
 // A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-// extend and release; anybody who may report can report under its `execution_id`.
+// the request again after a `503` is safe. Only the key that claimed can extend and
+// release; any key that may report can report under its `execution_id`.
 //
 // Needs the scope `delivery:write`.
 //
@@ -2943,8 +2943,8 @@ type ClientWithResponsesInterface interface {
 	// - Extend the lease when the work is slow, and release what you will not do.
 	//
 	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-	// extend and release; anybody who may report can report under its `execution_id`.
+	// the request again after a `503` is safe. Only the key that claimed can extend and
+	// release; any key that may report can report under its `execution_id`.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -2964,8 +2964,8 @@ type ClientWithResponsesInterface interface {
 	// - Extend the lease when the work is slow, and release what you will not do.
 	//
 	// A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-	// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-	// extend and release; anybody who may report can report under its `execution_id`.
+	// the request again after a `503` is safe. Only the key that claimed can extend and
+	// release; any key that may report can report under its `execution_id`.
 	//
 	// Needs the scope `delivery:write`.
 	//
@@ -5209,8 +5209,8 @@ func (c *ClientWithResponses) GetDeliveryAttemptWithResponse(ctx context.Context
 // - Extend the lease when the work is slow, and release what you will not do.
 //
 // A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-// extend and release; anybody who may report can report under its `execution_id`.
+// the request again after a `503` is safe. Only the key that claimed can extend and
+// release; any key that may report can report under its `execution_id`.
 //
 // Needs the scope `delivery:write`.
 //
@@ -5236,8 +5236,8 @@ func (c *ClientWithResponses) ClaimDeliveriesWithBodyWithResponse(ctx context.Co
 // - Extend the lease when the work is slow, and release what you will not do.
 //
 // A claim whose answer was lost just runs out, and counts as a try then: ask for few at a time. So sending
-// the request again after a `503` is safe. Only the key that claimed, or a key that it was rotated to, can
-// extend and release; anybody who may report can report under its `execution_id`.
+// the request again after a `503` is safe. Only the key that claimed can extend and
+// release; any key that may report can report under its `execution_id`.
 //
 // Needs the scope `delivery:write`.
 //

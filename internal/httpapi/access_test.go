@@ -71,6 +71,8 @@ func TestScope_Missing_Is403NamingIt(t *testing.T) {
 			{apikey.DeliveryWrite, http.MethodPost, "/v1/documents/" + documentID + "/delivery", reportBody("one")},
 			{apikey.DeliveryRead, http.MethodGet, "/v1/documents/" + documentID + "/delivery", ""},
 			{apikey.DeliveryRead, http.MethodGet, "/v1/delivery/attempts/019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55", ""},
+			{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims", `{"provider":"sap"}`},
+			{apikey.DeliveryRequeue, http.MethodPost, "/v1/documents/" + documentID + "/actions/retry-push", `{"provider":"dynamics365"}`},
 			{apikey.DocumentsRead, http.MethodGet, "/v1/documents/" + documentID, ""},
 			{apikey.DocumentsWrite, http.MethodPut, "/v1/documents/" + documentID, `{"status":"reviewed"}`},
 		} {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -198,6 +199,8 @@ func (o *operation) checkQuery(query url.Values) []detail {
 			details = append(details, detail{name, "is not a query parameter of this operation"})
 		} else if len(query[name]) > 1 {
 			details = append(details, detail{name, "is given more than once"})
+		} else if !utf8.ValidString(query.Get(name)) { // which no pattern says
+			details = append(details, detail{name, "must be UTF-8"})
 		}
 	}
 	return details

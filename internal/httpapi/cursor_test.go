@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +19,40 @@ func TestCursor_OutOfRange_IsRefused(t *testing.T) {
 		time.Date(2026, 3, 24, 3, 0, 0, 0, time.UTC): true,
 	} {
 		position := delivery.Position{RecordedAt: recordedAt.UTC(), AttemptID: id}
-		decoded := decodeCursor(encodeCursor(position, filters), filters)
-		if (decoded != nil) != accepted || accepted && *decoded != position {
+		decoded, err := decodeCursor(*encodeCursor(position, filters), filters)
+		if (err == nil) != accepted || accepted && *decoded != position {
 			t.Errorf("%v: decoded %v, accepted should be %v", recordedAt, decoded, accepted)
 		}
+		where := place{recordedAt.UTC(), []string{id, "sap"}}
+		if got, err := decodePlace(*encodePlace(where, filters), filters, 2); (err == nil) != accepted || accepted && !same(got, where) {
+			t.Errorf("%v: decoded %v, accepted should be %v", recordedAt, got, accepted)
+		}
+	}
+}
+
+func same(a, b place) bool { return a.at.Equal(b.at) && slices.Equal(a.names, b.names) }
+
+// Nor does it let through what no name has: the databases would not take it, or not in the same way.
+func TestCursor_OfOtherNames_IsRefused(t *testing.T) {
+	at := time.Date(2026, 3, 24, 3, 0, 0, 0, time.UTC)
+	for name, names := range map[string][]string{
+		"TooFew": {"doc"}, "TooMany": {"doc", "sap", "odoo"}, "Empty": {"doc", ""}, "U+0000": {"doc\x00", "sap"}, "NoUTF8": {"doc\xff", "sap"},
+		"Space": {"do c", "sap"}, "None": nil,
+	} {
+		if got, err := decodePlace(*encodePlace(place{at, names}, "x"), "x", 2); err == nil {
+			t.Errorf("%s: decoded %v", name, got)
+		}
+	}
+}
+
+// The longest names there are fit into what the contract lets a cursor be, and each kind of cursor is none of the other.
+func TestCursor_OfTheLongestNames_FitsTheContract(t *testing.T) {
+	where := place{time.Date(2026, 3, 24, 3, 0, 0, 0, time.UTC), []string{strings.Repeat("d", 128), strings.Repeat("p", 64)}}
+	cursor := *encodePlace(where, "x")
+	if got, err := decodePlace(cursor, "x", 2); err != nil || !same(got, where) || len(cursor) > 512 {
+		t.Errorf("%d characters, decoded %v, %v", len(cursor), got, err)
+	}
+	if _, err := decodeCursor(*encodePlace(place{where.at, []string{"sixteen-letters."}}, "x"), "x"); err == nil {
+		t.Error("a place was taken for an attempt's position")
 	}
 }

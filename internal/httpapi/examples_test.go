@@ -204,6 +204,8 @@ func (a *api) ask(e example, s situation) answer {
 		value, _ := parameter.Value.Example.(string)
 		if instead, given := s.instead[parameter.Value.Name]; given {
 			value = instead
+		} else if parameter.Value.Name == "execution_id" && a.claimed != "" {
+			value = a.claimed
 		}
 		switch {
 		case parameter.Value.In == "path":
@@ -260,6 +262,8 @@ func requestIDOf(e example) string {
 	return "any-id"
 }
 
+var made = []string{"created_at", "updated_at", "recorded_at", "at", "due_at", "lease_expires_at", "released_at", "key_id", "delivery_key"}
+
 // mask hides what the server makes itself; that it is of the documented form is checked with the whole answer.
 func mask(value any) any {
 	switch value := value.(type) {
@@ -267,7 +271,8 @@ func mask(value any) any {
 		masked := map[string]any{}
 		for name, member := range value {
 			_, isAttempt := value["execution_id"]
-			if slices.Contains([]string{"created_at", "updated_at", "recorded_at", "key_id"}, name) || name == "id" && isAttempt {
+			_, isClaim := value["delivery_key"]
+			if member != nil && slices.Contains(made, name) || name == "id" && isAttempt || name == "execution_id" && isClaim {
 				masked[name] = "made by the server"
 			} else {
 				masked[name] = mask(member)

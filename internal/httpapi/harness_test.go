@@ -41,6 +41,7 @@ type api struct {
 	router routers.Router
 	schema *openapi3.T
 
+	claimed   string                  // the execution id that a claim handed out last
 	configure []func(*httpapi.Config) // what a test changes of the server's settings
 }
 

@@ -209,7 +209,8 @@ func TestAnswers_HaveEveryMember(t *testing.T) {
 		var attempt map[string]json.RawMessage
 		check(t, json.Unmarshal(document.Deliveries[0]["last_attempt"], &attempt))
 		for object, wants := range map[*map[string]json.RawMessage][]string{
-			&document.Deliveries[0]: {"document_id", "provider", "state", "tries", "last_attempt", "updated_at"},
+			&document.Deliveries[0]: {"document_id", "provider", "state", "tries", "last_attempt", "due_at", "claimed_by",
+				"lease_expires_at", "requeued", "updated_at"},
 			&attempt: {"id", "document_id", "provider", "status", "execution_id", "attempted_at", "external_record_id", "external_url",
 				"error_code", "error_message", "request_id", "recorded_by", "recorded_at"},
 		} {

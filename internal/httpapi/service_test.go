@@ -72,7 +72,7 @@ func TestContract_EachOperationDemandsItsScope(t *testing.T) {
 	demanded := map[apikey.Scope]bool{}
 	for path, item := range a.schema.Paths.Map() {
 		for method, operation := range item.Operations() {
-			concrete := strings.NewReplacer("{id}", "x", "{attempt_id}", "x", "{asset}", "swagger-ui.css").Replace(path)
+			concrete := strings.NewReplacer("{id}", "x", "{attempt_id}", "x", "{execution_id}", "x", "{asset}", "swagger-ui.css").Replace(path)
 			got := a.do(method, concrete, nil, with("Authorization"))
 			if operation.Security != nil {
 				got.isStatus(t, method+" "+path+" without a key", http.StatusOK)

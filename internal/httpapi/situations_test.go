@@ -49,6 +49,34 @@ var situations = map[string]situation{
 	"getDeliveryAttempt 404 not_found":         {},
 	"getDeliveryAttempt 400 invalid_payload":   {instead: map[string]string{"attempt_id": "1"}},
 
+	"listDeliveryAttempts 200 page":            {prepare: recordAnswer},
+	"listDeliveryAttempts 400 invalid_payload": {instead: map[string]string{"limit": "101"}},
+
+	"listOutbox 200 page":                 {prepare: put("reviewed")},
+	"listOutbox 400 invalid_payload":      {instead: map[string]string{"limit": "101"}},
+	"claimDeliveries 200 one":             {prepare: put("reviewed")},
+	"claimDeliveries 200 several":         {prepare: put("reviewed")},
+	"claimDeliveries 200 nothing":         {},
+	"claimDeliveries 400 invalid_payload": {body: set("lease_seconds", 9)},
+	"claimDeliveries 422 invalid_value":   {settings: delivery.Settings{Providers: []string{"odoo", "sap"}}},
+	"extendClaim 200 extended":            {prepare: claim},
+	"extendClaim 400 invalid_payload":     {body: set("lease_seconds", 9)},
+	"extendClaim 404 not_found":           {},
+	"extendClaim 409 claim_over":          {prepare: after(claim, release)},
+	"releaseClaim 200 released":           {prepare: claim},
+	"releaseClaim 400 invalid_payload":    {instead: map[string]string{"execution_id": "n8n-1"}},
+	"releaseClaim 404 not_found":          {},
+	"releaseClaim 409 claim_over":         {prepare: after(claim, settle)},
+	"retryPush 200 retry":                 {prepare: record("failed")},
+	"retryPush 200 again":                 {prepare: record("succeeded")},
+	"retryPush 400 invalid_payload":       {body: without("provider")},
+	"retryPush 404 not_found":             {},
+	"retryPush 404 other_provider":        {prepare: put("minimal")},
+	"retryPush 409 leased":                {prepare: claim},
+	"retryPush 409 delivered":             {prepare: record("succeeded"), like: "retry"},
+	"listDeliveries 200 page":             {prepare: record("failed")},
+	"listDeliveries 400 invalid_payload":  {instead: map[string]string{"limit": "101"}},
+
 	"putDocument 201 reviewed":        {},
 	"putDocument 201 minimal":         {},
 	"putDocument 200 reviewed":        {prepare: put("reviewed")},
@@ -56,6 +84,7 @@ var situations = map[string]situation{
 	"putDocument 400 invalid_payload": {body: without("status")},
 	"putDocument 422 invalid_value":   {settings: delivery.Settings{Providers: []string{"odoo", "sap"}}, like: "reviewed"},
 	"getDocument 200 delivered":       {prepare: record("succeeded")},
+	"getDocument 200 claimed":         {prepare: claim},
 	"getDocument 404 not_found":       {},
 	"getDocument 400 invalid_payload": {instead: map[string]string{"id": "-"}},
 
@@ -85,7 +114,7 @@ func without(member string) func(map[string]any) {
 	return func(body map[string]any) { delete(body, member) }
 }
 
-func set(member, value string) func(map[string]any) {
+func set(member string, value any) func(map[string]any) {
 	return func(body map[string]any) { body[member] = value }
 }
 
@@ -106,6 +135,26 @@ func record(name string) func(*api, example) {
 // put returns what registers a document like the contract's example of this name.
 func put(name string) func(*api, example) {
 	return func(a *api, _ example) { a.sendExample("putDocument 201 "+name).wants(a.t, http.StatusCreated) }
+}
+
+// claim registers the document and claims its delivery, like the contract's example.
+func claim(a *api, e example) {
+	register(a, e)
+	claimed := a.sendExample("claimDeliveries 200 several").wants(a.t, http.StatusOK)["data"].([]any)
+	a.claimed = claimed[0].(map[string]any)["execution_id"].(string)
+}
+
+func release(a *api, _ example) { a.sendExample("releaseClaim 200 released").wants(a.t, http.StatusOK) }
+
+// settle reports under the claim's execution id.
+func settle(a *api, _ example) { a.report(reportBody(a.claimed)).wants(a.t, http.StatusCreated) }
+
+func after(steps ...func(*api, example)) func(*api, example) {
+	return func(a *api, e example) {
+		for _, step := range steps {
+			step(a, e)
+		}
+	}
 }
 
 func (a *api) sendExample(key string) answer {
