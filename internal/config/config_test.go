@@ -72,7 +72,7 @@ func TestServe_Check_GoodSettings(t *testing.T) {
 		"LongRequests":           func(s *config.Serve) { s.RequestTimeout.Duration = 7 * time.Second },
 		"Proxies":                func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "192.0.2.7", "2001:db8::/32"} },
 		"RetriesOfProviders":     func(s *config.Serve) { s.ProviderRetries = []string{"sap=1m/2h/20", "a.b_c-d=100ms/168h/1"} },
-		"RetriesAtOnce":          func(s *config.Serve) { s.RetryDelay, s.RetryMaxDelay = s.RetryMaxDelay, s.RetryMaxDelay },
+		"RetriesAtOnce":          func(s *config.Serve) { s.RetryDelay = s.RetryMaxDelay },
 		"DrainForAMinute":        func(s *config.Serve) { s.DrainDelay.Duration = time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {
