@@ -105,11 +105,11 @@ func (n *numora) routes() http.Handler {
 	var extensions, reports counter
 	routes.HandleFunc("POST /v1/delivery/claims/{id}/extend", func(w http.ResponseWriter, r *http.Request) {
 		n.extended <- r.PathValue("id")
-		respond(w, r, n.extend, extensions.next(), http.StatusOK)
+		n.respond(w, r, n.extend, extensions.next(), http.StatusOK)
 	})
 	routes.HandleFunc("POST /v1/delivery/claims/{id}/release", func(w http.ResponseWriter, r *http.Request) {
 		n.released <- r.PathValue("id")
-		respond(w, r, nil, 0, http.StatusOK)
+		n.respond(w, r, nil, 0, http.StatusOK)
 	})
 	routes.HandleFunc("POST /v1/documents/{id}/delivery", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -117,7 +117,7 @@ func (n *numora) routes() http.Handler {
 			n.t.Error(err)
 		}
 		n.reports <- r.PathValue("id") + " " + string(body)
-		respond(w, r, n.report, reports.next(), http.StatusCreated)
+		n.respond(w, r, n.report, reports.next(), http.StatusCreated)
 	})
 	return routes
 }
@@ -128,14 +128,14 @@ const (
 )
 
 // respond answers as script says, or with usual.
-func respond(w http.ResponseWriter, r *http.Request, script func(int) int, number, usual int) {
+func (n *numora) respond(w http.ResponseWriter, r *http.Request, script func(int) int, number, usual int) {
 	status := usual
 	if script != nil {
 		status = script(number)
 	}
 	switch status {
 	case silence:
-		<-r.Context().Done()
+		n.until(r.Context().Done())
 	case cut:
 		panic(http.ErrAbortHandler)
 	default:
@@ -164,6 +164,14 @@ func (n *numora) write(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(w, `{"id":"row-1"}`)
+}
+
+// until waits for the signal, or for the end of the test.
+func (n *numora) until(signal <-chan struct{}) {
+	select {
+	case <-signal:
+	case <-n.t.Context().Done():
+	}
 }
 
 type counter struct {

@@ -118,7 +118,7 @@ func TestWorker_Failure_IsReported(t *testing.T) {
 func TestWorker_DestinationSilent_IsReported(t *testing.T) {
 	n := newNumora(t, 1)
 	gone := make(chan struct{})
-	n.answer = func(http.ResponseWriter) { <-gone }
+	n.answer = func(http.ResponseWriter) { n.until(gone) }
 	defer close(gone)
 	stop, ended := n.start(func(w *worker) { w.Timeout = 50 * time.Millisecond })
 	if report := reportOf(t, next(t, "the report", n.reports), "document-0"); *report.ErrorCode != "timeout" {
@@ -133,7 +133,7 @@ func TestWorker_Slow_Extends(t *testing.T) {
 	n := newNumora(t, 1)
 	n.extend = func(i int) int { return []int{http.StatusOK, cut, http.StatusServiceUnavailable}[i%3] }
 	answer := make(chan struct{})
-	n.answer = func(w http.ResponseWriter) { <-answer; _, _ = io.WriteString(w, `{"id":"row-1"}`) }
+	n.answer = func(w http.ResponseWriter) { n.until(answer); _, _ = io.WriteString(w, `{"id":"row-1"}`) }
 	stop, ended := n.start(func(w *worker) { w.third = time.Millisecond })
 	for range 7 {
 		if id := next(t, "an extension", n.extended); id != "clm_0" {
@@ -149,11 +149,15 @@ func TestWorker_Slow_Extends(t *testing.T) {
 // When the claim is over somebody else may have the delivery: the write is cut off and nothing is reported.
 func TestWorker_ClaimOver_StopsWorking(t *testing.T) {
 	n := newNumora(t, 1)
-	n.extend = func(int) int { return http.StatusConflict }
-	cutOff := make(chan struct{})
+	arrived, cutOff := make(chan struct{}), make(chan struct{})
+	n.extend = func(int) int {
+		n.until(arrived)
+		return http.StatusConflict
+	}
 	n.answer = func(http.ResponseWriter) {
 		request := <-n.written
-		<-request.Context().Done()
+		close(arrived)
+		n.until(request.Context().Done())
 		close(cutOff)
 	}
 	stop, ended := n.start(func(w *worker) { w.third = time.Millisecond })
@@ -186,7 +190,7 @@ func TestWorker_ClaimOver_AfterTheWrite_ReportsAllTheSame(t *testing.T) {
 			return http.StatusCreated
 		}
 		close(reported)
-		<-over
+		n.until(over)
 		return http.StatusServiceUnavailable
 	}
 	stop, ended := n.start(func(w *worker) { w.third = time.Millisecond })
@@ -201,7 +205,7 @@ func TestWorker_ClaimOver_AfterTheWrite_ReportsAllTheSame(t *testing.T) {
 func TestWorker_Stop_GivesBackWhatHasNotBegun(t *testing.T) {
 	n := newNumora(t, 4)
 	answer := make(chan struct{})
-	n.answer = func(w http.ResponseWriter) { <-answer; _, _ = io.WriteString(w, `{"id":"row-1"}`) }
+	n.answer = func(w http.ResponseWriter) { n.until(answer); _, _ = io.WriteString(w, `{"id":"row-1"}`) }
 	stop, ended := n.start(func(w *worker) { w.Batch, w.slots = 3, make(chan struct{}, 1) })
 	begun := strings.Replace(next(t, "the write", n.written).Header.Get("Idempotency-Key"), "dlv_", "clm_", 1)
 	stop()
@@ -221,7 +225,7 @@ func TestWorker_Stop_GivesBackWhatHasNotBegun(t *testing.T) {
 func TestWorker_Stop_AfterTheGrace_LeavesItsLease(t *testing.T) {
 	n := newNumora(t, 1)
 	cutOff := make(chan struct{})
-	n.answer = func(http.ResponseWriter) { <-cutOff }
+	n.answer = func(http.ResponseWriter) { n.until(cutOff) }
 	stop, ended := n.start(func(w *worker) { w.Grace = 10 * time.Millisecond })
 	next(t, "the write", n.written)
 	stop()
@@ -236,7 +240,7 @@ func TestWorker_ClaimsRefused_Ends(t *testing.T) {
 	n := newNumora(t, 0)
 	asked := counter{}
 	n.claim = func(w http.ResponseWriter, r *http.Request) {
-		respond(w, r, func(i int) int { return []int{cut, http.StatusServiceUnavailable, http.StatusForbidden}[i] }, asked.next(), 0)
+		n.respond(w, r, func(i int) int { return []int{cut, http.StatusServiceUnavailable, http.StatusForbidden}[i] }, asked.next(), 0)
 	}
 	_, ended := n.start(func(*worker) {})
 	if err := ended(); err == nil || !strings.Contains(err.Error(), "The test says 403.") {
@@ -251,7 +255,7 @@ func TestWorker_Stop_WhileItClaims_GivesBack(t *testing.T) {
 	item := <-n.due
 	n.claim = func(w http.ResponseWriter, _ *http.Request) {
 		close(claiming)
-		<-answer
+		n.until(answer)
 		_ = json.NewEncoder(w).Encode(deliveryclient.ClaimedDeliveries{Data: []deliveryclient.ClaimedDelivery{item}})
 	}
 	stop, ended := n.start(func(*worker) {})
