@@ -104,7 +104,10 @@ func (n *numora) routes() http.Handler {
 	})
 	var extensions, reports counter
 	routes.HandleFunc("POST /v1/delivery/claims/{id}/extend", func(w http.ResponseWriter, r *http.Request) {
-		n.extended <- r.PathValue("id")
+		select {
+		case n.extended <- r.PathValue("id"):
+		case <-n.t.Context().Done():
+		}
 		n.respond(w, r, n.extend, extensions.next(), http.StatusOK)
 	})
 	routes.HandleFunc("POST /v1/delivery/claims/{id}/release", func(w http.ResponseWriter, r *http.Request) {
