@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -51,10 +50,13 @@ const (
 		INSERT INTO documents (id, stage, schema, created_at, updated_at)
 		SELECT {document}, 'reviewed', 'invoice', {instant}, {instant} FROM series`
 	insertDeliveries = `
-		INSERT INTO deliveries (document_id, provider, retired, touched, tries, settled,
-			latest_attempt_id, latest_status, latest_effective_at, last_recorded_at, updated_at)
-		SELECT {document}, {provider}, false, true, 0, true,
-			{attempt}, 'succeeded', {instant}, {instant}, {instant} FROM series`
+		INSERT INTO deliveries (document_id, provider, retired, offered, touched, tries, settled, since,
+			latest_attempt_id, latest_status, latest_effective_at, last_recorded_at, resting, updated_at, derived_at)
+		SELECT {document}, {provider}, false, true, true, 0, true, {instant},
+			{attempt}, 'succeeded', {instant}, {instant}, 'succeeded', {instant}, {instant} FROM series`
+	insertDue = `
+		INSERT INTO deliveries (document_id, provider, retired, offered, touched, tries, settled, since, resting, due_at, updated_at, derived_at)
+		SELECT {document}, {provider}, false, true, false, 0, false, {instant}, 'ready', {instant}, {instant}, {instant} FROM series`
 	insertAttempts = `
 		INSERT INTO delivery_attempts (id, document_id, provider, status, execution_id,
 			attempted_at, external_record_id, request_id,
@@ -66,7 +68,46 @@ const (
 
 // fill gives an empty database a history of attempts, numbered from 0. They go to the documents in turn, so
 // that each document's attempts lie scattered over the table as they do where many are worked on at once.
-func (e engine) fill(ctx context.Context, databaseURL string, attempts int) (err error) {
+func (e engine) fill(ctx context.Context, databaseURL string, attempts int) error {
+	documents := attempts / ownAttempts
+	return e.with(ctx, databaseURL, documents, func(execute execute) error {
+		lastOfEach := fmt.Sprintf(series, attempts-documents, attempts-1)
+		if err := execute(lastOfEach+insertDocuments, lastOfEach+insertDeliveries); err != nil {
+			return err
+		}
+		return e.inSteps(attempts, "attempts", func(step string) error { return execute(step + insertAttempts) })
+	})
+}
+
+// fillOutbox gives an empty database deliveries that are due, the newest of all, and older ones that are settled; each
+// is of a document of its own.
+func (e engine) fillOutbox(ctx context.Context, databaseURL string, settled int) error {
+	return e.with(ctx, databaseURL, settled+dueDeliveries, func(execute execute) error {
+		due := fmt.Sprintf(series, settled, settled+dueDeliveries-1)
+		if err := execute(due+insertDocuments, due+insertDue); err != nil {
+			return err
+		}
+		return e.inSteps(settled, "settled deliveries", func(step string) error { return execute(step+insertDocuments, step+insertDeliveries) })
+	})
+}
+
+// inSteps fills in so many of something, numbered from 0, and shows progress.
+func (e engine) inSteps(count int, what string, fill func(step string) error) error {
+	for first := 0; first < count; first += fillStep {
+		next := min(first+fillStep, count)
+		if err := fill(fmt.Sprintf(series, first, next-1)); err != nil {
+			return err
+		}
+		progress("%s: filled in %d of %d %s", e.name, next, count, what)
+	}
+	return nil
+}
+
+// execute runs statements whose terms stand for the engine's SQL.
+type execute func(statements ...string) error
+
+// with fills a database in a session that is prepared for it, and finishes it.
+func (e engine) with(ctx context.Context, databaseURL string, documents int, fill func(execute) error) (err error) {
 	db, err := sql.Open(e.driver, strings.TrimPrefix(databaseURL, "sqlite:"))
 	if err != nil {
 		return err
@@ -78,7 +119,6 @@ func (e engine) fill(ctx context.Context, databaseURL string, attempts int) (err
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
 
-	documents := attempts / ownAttempts
 	terms := strings.NewReplacer(
 		"{document}", fmt.Sprintf("'%s' || cast(n %% %d AS text)", documentPrefix, documents),
 		"{provider}", "'"+provider+"'", "{attempt}", e.attemptID, "{instant}", e.recordedAt)
@@ -91,16 +131,11 @@ func (e engine) fill(ctx context.Context, databaseURL string, attempts int) (err
 		return nil
 	}
 
-	lastOfEach := fmt.Sprintf(series, attempts-documents, attempts-1)
-	if err := execute(append(slices.Clone(e.prepare), lastOfEach+insertDocuments, lastOfEach+insertDeliveries)...); err != nil {
+	if err := execute(e.prepare...); err != nil {
 		return err
 	}
-	for first := 0; first < attempts; first += fillStep {
-		next := min(first+fillStep, attempts)
-		if err := execute(fmt.Sprintf(series, first, next-1) + insertAttempts); err != nil {
-			return err
-		}
-		progress("%s: filled in %d of %d attempts", e.name, next, attempts)
+	if err := fill(execute); err != nil {
+		return err
 	}
 	return execute(e.finish...)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -31,21 +30,10 @@ func measureSQLiteHistory(ctx context.Context, built program, s settings) ([]row
 		"sqlite:"+filepath.Join(built.directory, "small.db"), "sqlite:"+filepath.Join(built.directory, "large.db"))
 }
 
-// measurePostgresHistory makes two databases of its own on the server that the environment names.
 func measurePostgresHistory(ctx context.Context, built program, s settings) (rows []row, err error) {
-	serverURL := os.Getenv(postgresVariable)
-	if serverURL == "" {
-		return []row{measured("audit page and document, PostgreSQL", "not measured: "+postgresVariable+" is not set")}, nil
-	}
-	var databaseURLs [2]string
-	for i := range databaseURLs {
-		var drop func() error
-		if databaseURLs[i], drop, err = makeDatabase(ctx, serverURL); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, drop()) }()
-	}
-	return measureHistory(ctx, built, s, postgresEngine, databaseURLs[0], databaseURLs[1])
+	return onPostgres(ctx, "audit page and document, PostgreSQL", func(small, large string) ([]row, error) {
+		return measureHistory(ctx, built, s, postgresEngine, small, large)
+	})
 }
 
 // makeDatabase makes a database on a PostgreSQL, to be dropped when it is not needed any more.

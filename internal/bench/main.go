@@ -30,6 +30,8 @@
 //     is on the ratio of the medians: how much else there is must not show. SQLite always; PostgreSQL when
 //     NUMORA_TEST_POSTGRES_URL names one whose role may create databases ("go run ./internal/testpg --"
 //     sets it).
+//   - The outbox: listing a page of what is due, and claiming and giving back, where a thousand deliveries are due and
+//     nothing else, and where a million settled ones lie beside them; the rest as above.
 //
 // # What the slow-loris is compared with
 //
@@ -49,7 +51,7 @@
 //
 // Times are as the client sees them, to the end of the answer's body. A bound that does not hold says so in
 // the table and nowhere else: on a busy machine that may be the machine, so run it again. The exit status is
-// 1 only where something could not be measured. The SQLite files need about half a gigabyte, in the system's
+// 1 only where something could not be measured. The SQLite files need about two gigabytes, in the system's
 // temporary directory unless -dir says otherwise: where that is kept in memory an fsync costs nothing, and
 // the figures say nothing about a disk.
 package main
@@ -71,6 +73,7 @@ type settings struct {
 	reports   int
 	starts    int
 	reads     int
+	claims    int
 	attempts  int
 	limit     time.Duration
 }
@@ -88,8 +91,9 @@ func main() {
 	flag.IntVar(&s.reports, "reports", 1000, "how many reports to time")
 	flag.IntVar(&s.starts, "starts", 11, "how many starts to time")
 	flag.IntVar(&s.reads, "reads", 1000, "how many times to read each page and document")
-	flag.IntVar(&s.attempts, "attempts", 1_000_000, "how many attempts the large history has, in whole thousands")
-	flag.DurationVar(&s.limit, "limit", 5*time.Minute, "when to give up, from when the server is built")
+	flag.IntVar(&s.claims, "claims", 200, "how many times to list and claim what is due")
+	flag.IntVar(&s.attempts, "attempts", 1_000_000, "how many attempts the large history has, and settled deliveries the large outbox, in whole thousands")
+	flag.DurationVar(&s.limit, "limit", 10*time.Minute, "when to give up, from when the server is built")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: bench [FLAG]...\nMeasures a server against its bounds; see the package comment for how to read the table.")
 		flag.PrintDefaults()
@@ -115,8 +119,8 @@ func (s settings) check() error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}
-	if s.reports < 1 || s.starts < 1 || s.reads < 1 {
-		return errors.New("-reports, -starts and -reads must be at least 1")
+	if s.reports < 1 || s.starts < 1 || s.reads < 1 || s.claims < 1 {
+		return errors.New("-reports, -starts, -reads and -claims must be at least 1")
 	}
 	if s.attempts < smallHistory || s.attempts%smallHistory != 0 {
 		return fmt.Errorf("-attempts must be a multiple of %d", smallHistory)
@@ -140,7 +144,7 @@ func run(ctx context.Context, s settings) (rows []row, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("not done after %s; -limit allows more", s.limit))
 	defer cancel()
 	for _, measure := range []func(context.Context, program, settings) ([]row, error){
-		measureServer, measureLoris, measureObserving, measureSQLiteHistory, measurePostgresHistory,
+		measureServer, measureLoris, measureObserving, measureSQLiteHistory, measurePostgresHistory, measureSQLiteOutbox, measurePostgresOutbox,
 	} {
 		measured, err := measure(ctx, built, s)
 		rows = append(rows, measured...)

@@ -72,7 +72,7 @@ func TestServe_Check_GoodSettings(t *testing.T) {
 		"LongRequests":           func(s *config.Serve) { s.RequestTimeout.Duration = 7 * time.Second },
 		"Proxies":                func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "192.0.2.7", "2001:db8::/32"} },
 		"RetriesOfProviders":     func(s *config.Serve) { s.ProviderRetries = []string{"sap=1m/2h/20", "a.b_c-d=100ms/168h/1"} },
-		"RetriesAtOnce":          func(s *config.Serve) { s.RetryDelay, s.RetryMaxDelay = s.RetryMaxDelay, s.RetryMaxDelay },
+		"RetriesAtOnce":          func(s *config.Serve) { s.RetryDelay = s.RetryMaxDelay },
 		"DrainForAMinute":        func(s *config.Serve) { s.DrainDelay.Duration = time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
 	want := []string{
 		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_ADMIN_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
 		"NUMORA_DRAIN_DELAY", "NUMORA_REQUEST_TIMEOUT", "NUMORA_MAX_CONNECTIONS", "NUMORA_MAX_IN_WORK",
-		"NUMORA_DATABASE_CONNECTIONS", "NUMORA_DOCS", "NUMORA_LOG_FORMAT",
+		"NUMORA_DATABASE_CONNECTIONS", "NUMORA_RETRY_DELAY", "NUMORA_RETRY_MAX_DELAY", "NUMORA_MAX_TRIES", "NUMORA_DOCS", "NUMORA_LOG_FORMAT",
 		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`, "known before",
 	}
 	if !slices.EqualFunc(got, want, strings.Contains) {
