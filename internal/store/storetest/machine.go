@@ -284,7 +284,11 @@ func minutes(t *rapid.T, label string, choices ...int) time.Duration {
 	return time.Duration(rapid.SampledFrom(choices).Draw(t, label+", minutes")) * time.Minute
 }
 
-// name is a delivery by the names that it has here.
-func (m *machine) name(documentID, provider string) string {
-	return documentID[max(0, len(documentID)-1):] + " to " + provider[:min(3, len(provider))]
+// nameOf is a document, or a delivery, by the names that it has here.
+func nameOf(documentID string, provider ...string) string {
+	name := documentID[len(documentID)-1:]
+	for _, p := range provider {
+		name += " to " + p[:3]
+	}
+	return name
 }

@@ -177,7 +177,7 @@ func (m *machine) sameDocument(t *rapid.T, got delivery.Document) {
 	}
 	m.looked[got.ID] = m.step
 	m.seen.add("status: " + string(got.Status()))
-	name := m.name(got.ID, "")
+	name := nameOf(got.ID)
 	m.same(t, "status of "+name, got.Status(), want.status(got.AsOf))
 	m.same(t, "stage of "+name, got.Stage, want.stage)
 	m.same(t, "external id of "+name, got.ExternalID, want.externalID)
@@ -231,7 +231,7 @@ func (m *machine) sameDelivery(t *rapid.T, got delivery.Delivery) {
 	gotFields, wantFields := reflect.ValueOf(told), reflect.ValueOf(want)
 	for i := range gotFields.NumField() {
 		field := gotFields.Type().Field(i).Name
-		m.same(t, field+" of "+m.name(got.DocumentID, got.Provider), gotFields.Field(i).Interface(), wantFields.Field(i).Interface())
+		m.same(t, field+" of "+nameOf(got.DocumentID, got.Provider), gotFields.Field(i).Interface(), wantFields.Field(i).Interface())
 	}
 }
 

@@ -10,13 +10,21 @@ import (
 	"github.com/numora/delivery/internal/delivery"
 )
 
-// reportClaim reports on the delivery of a claim under its execution id, whatever has become of the claim by now.
+// reportClaim reports on the delivery of a claim under its execution id, for the first time, whatever has become of the
+// claim by now.
 func (m *machine) reportClaim(t *rapid.T) {
-	if len(m.claims) == 0 {
+	var unreported []claimed
+	for _, c := range m.claims {
+		if _, reported := m.model.attempts[c.executionID]; !reported {
+			unreported = append(unreported, c)
+		}
+	}
+	if len(unreported) == 0 {
 		m.claim(t)
 		return
 	}
-	c := m.drawClaim(t)
+	i := rapid.SampledFrom([]int{0, 0, 0, 1, 2, len(unreported) - 1}).Draw(t, "unreported claim, from the last")
+	c := unreported[max(0, len(unreported)-1-i)]
 	m.record(t, false, m.drawReport(t, c.executionID, c.documentID, c.provider))
 }
 
