@@ -7,7 +7,7 @@ OAPI_CODEGEN = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 STATICCHECK  = go run honnef.co/go/tools/cmd/staticcheck
 WITH_POSTGRES = go run ./internal/testpg --
 
-.PHONY: help run build test test-race test-contract test-browser lint generate verify bench tools
+.PHONY: help run build test test-race test-contract test-browser test-kills lint generate verify bench tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,10 +34,13 @@ test-contract: tools ## Hold contract and server against each other: linter, fuz
 test-browser: ## Use the documentation as a person would (needs Chromium)
 	go test -count=1 -tags browser -run Browser ./internal/app
 
+test-kills: ## Kill the example worker 200 times on each database, and look for what was lost or written twice
+	$(WITH_POSTGRES) go test -count=1 -timeout 5m -tags kills -run TestManyKills -v ./internal/app
+
 lint: ## Check format, vet, staticcheck, modules, and the directions of imports
 	@unformatted=$$(gofmt -l cmd internal openapi tools.go); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	go vet -tags browser,contract ./...
-	$(STATICCHECK) -tags browser,contract ./...
+	go vet -tags browser,contract,kills ./...
+	$(STATICCHECK) -tags browser,contract,kills ./...
 	go mod tidy -diff
 	go run ./internal/house
 

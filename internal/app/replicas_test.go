@@ -161,9 +161,14 @@ func (r *replica) awaitEnd() {
 // until polls until it is so, for as long as anything may take.
 func until(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(settled); !so(); <-time.After(10 * time.Millisecond) {
+	within(t, settled, what, so)
+}
+
+func within(t *testing.T, limit time.Duration, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !so(); <-time.After(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after %v it is not so that %s", settled, what)
+			t.Fatalf("after %v it is not so that %s", limit, what)
 		}
 	}
 }

@@ -61,6 +61,11 @@ var rooms = []room{
 		subject:  "the commands",
 		rooms:    []string{"internal/app", "internal/config"},
 		external: anything,
+	}, {
+		path:     "cmd/example-worker",
+		subject:  "a worker to learn from",
+		rooms:    []string{"gen/deliveryclient"},
+		external: []string{"github.com/alecthomas/kong"},
 	},
 
 	// Tools: part of building and testing, not of the server.
