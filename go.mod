@@ -37,6 +37,7 @@ require (
 	gorm.io/gorm v1.31.2
 	honnef.co/go/tools v0.8.2
 	modernc.org/sqlite v1.62.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -160,6 +161,23 @@ func (o operation) execute() string {
 	return status
 }
 
+// fill gives a parameter another value than the one that stands there, which is a single word.
+func (o operation) fill(parameter, value string) {
+	o.t.Helper()
+	field := chromedp.CSS(o.block + "tr[data-param-name=" + parameter + "] input")
+	o.do(chromedp.DoubleClick(field), chromedp.KeyEvent(value))
+}
+
+// answered returns the body that the page shows of an answer.
+func (o operation) answered() string {
+	o.t.Helper()
+	body, err := chromedp.Run(o.ctx, chromedp.TextContent(chromedp.CSS(o.block+".live-responses-table .response .highlight-code code")))
+	if err != nil {
+		o.t.Fatalf("%s shows no body: %v; noted so far: %q", o.block, err, o.noted())
+	}
+	return body
+}
+
 // clear takes away what the page shows of an answer.
 func (o operation) clear() {
 	o.t.Helper()
@@ -189,6 +207,24 @@ func TestBrowser_Docs_EveryOperationWorksAsItStands(t *testing.T) {
 	v := open(t, s.url)
 	v.authorize(s.key)
 
+	// Before anything is reported, the example document is due: requeuing it changes nothing, claiming it does. Only the
+	// id of a claim cannot stand in a field before there is one.
+	tried := []string{"retryPush", "claimDeliveries", "extendClaim", "releaseClaim", "recordDelivery"}
+	var claim string
+	for _, id := range tried[:4] {
+		o := v.expand("Outbox", id)
+		if claim != "" {
+			o.fill("execution_id", claim)
+		}
+		if got := o.execute(); got != "200" {
+			t.Errorf("%s: the page shows %q, want 200", id, got)
+		}
+		if id == "claimDeliveries" {
+			claim = regexp.MustCompile("clm_[A-Z2-7]{26}").FindString(o.answered())
+		}
+		o.collapse()
+	}
+
 	record := v.expand("Deliveries", "recordDelivery")
 	if got := record.execute(); got != "201" {
 		t.Errorf("the success example: the page shows %q, want 201", got)
@@ -203,12 +239,12 @@ func TestBrowser_Docs_EveryOperationWorksAsItStands(t *testing.T) {
 	check(t, err)
 	for _, path := range contract.Paths.InMatchingOrder() {
 		for _, described := range contract.Paths.Value(path).Operations() {
-			if described.OperationID == "recordDelivery" {
+			if slices.Contains(tried, described.OperationID) {
 				continue
 			}
-			tried := v.expand(described.Tags[0], described.OperationID)
-			got := tried.execute()
-			tried.collapse()
+			o := v.expand(described.Tags[0], described.OperationID)
+			got := o.execute()
+			o.collapse()
 			if len(got) != 3 || got[0] != '2' { // "Undocumented" would stand beside it
 				t.Errorf("%s: the page shows %q, want a success that is documented", described.OperationID, got)
 			}

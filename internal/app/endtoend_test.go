@@ -24,17 +24,19 @@ func TestEndToEnd(t *testing.T) {
 		registrar := newKeyFor(t, databaseURL, "review", "documents:read,documents:write")
 		worker := newKeyFor(t, databaseURL, "crm-worker", "delivery:write")
 		auditor := newKeyFor(t, databaseURL, "auditor", "delivery:read,documents:read")
+		operator := newKeyFor(t, databaseURL, "operator", "delivery:requeue")
 		for claim, story := range map[string]func(u users){
 			"a report is recorded once however often it is sent": recordedOnce,
 			"a document shows what became of its deliveries":     showsItsDeliveries,
 			"the history is read page by page while it grows":    readPageByPage,
 			"the history is filtered":                            filtered,
+			"a worker takes its work from the outbox":            takesFromTheOutbox,
 			"mistakes are told and change nothing":               mistakesAreTold,
 			"the server says how it is and what it offers":       saysWhatItOffers,
 		} {
 			t.Run(claim, func(t *testing.T) {
 				as := func(key string) *server { return &server{t: t, url: s.url, key: key} }
-				story(users{t, as(registrar), as(worker), as(auditor), as("sk_live_nobody")})
+				story(users{t, as(registrar), as(worker), as(auditor), as(operator), as("sk_live_nobody")})
 			})
 		}
 	})
@@ -43,7 +45,7 @@ func TestEndToEnd(t *testing.T) {
 // users are one server as each of its users reaches it.
 type users struct {
 	*testing.T
-	registrar, worker, auditor, stranger *server
+	registrar, worker, auditor, operator, stranger *server
 }
 
 // gets sends a request, wants this status, and returns the answer.
@@ -271,6 +273,10 @@ func mistakesAreTold(u users) {
 		"a worker who reads":         {u.worker, http.MethodGet, path + "/delivery", "", http.StatusForbidden, "forbidden", "delivery:read", nil},
 		"an auditor who reports":     {u.auditor, http.MethodPost, path + "/delivery", report("5"), http.StatusForbidden, "forbidden", "delivery:write", nil},
 		"a worker who registers":     {u.worker, http.MethodPut, path, `{"status":"failed"}`, http.StatusForbidden, "forbidden", "documents:write", nil},
+		"a worker who requeues":      {u.worker, http.MethodPost, path + "/actions/retry-push", `{"provider":"sap"}`, http.StatusForbidden, "forbidden", "delivery:requeue", nil},
+		"an auditor who claims":      {u.auditor, http.MethodPost, "/v1/delivery/claims", `{"provider":"sap"}`, http.StatusForbidden, "forbidden", "delivery:write", nil},
+		"an unknown claim":           {u.worker, http.MethodPost, "/v1/delivery/claims/clm_AAAAAAAAAAAAAAAAAAAAAAAAAA/release", "", http.StatusNotFound, "not_found", "No claim", nil},
+		"no delivery to requeue":     {u.operator, http.MethodPost, path + "/actions/retry-push", `{"provider":"sap"}`, http.StatusNotFound, "not_found", "provider", nil},
 		"an unknown document":        {u.worker, http.MethodPost, "/v1/documents/nowhere/delivery", report("5"), http.StatusNotFound, "not_found", "PUT /v1/documents/{id}", nil},
 		"an unknown one's history":   {u.auditor, http.MethodGet, "/v1/documents/nowhere/delivery", "", http.StatusNotFound, "not_found", "No such document", nil},
 		"an unknown attempt":         {u.auditor, http.MethodGet, unknownAttempt, "", http.StatusNotFound, "not_found", "No delivery attempt", nil},

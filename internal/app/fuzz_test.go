@@ -48,6 +48,11 @@ func TestContract_Fuzzed(t *testing.T) {
 				known.WriteByte('\n')
 			}
 		}
+		for i := range 60 { // more than a page, and something to claim for a while
+			path := fmt.Sprintf("/v1/documents/due-%d", i)
+			check(t, json.Compact(&known, s.wants(http.StatusCreated, http.MethodPut, path, `{"status":"reviewed","providers":["dynamics365"]}`)))
+			known.WriteByte('\n')
+		}
 		knownFile := filepath.Join(t.TempDir(), "known.jsonl")
 		check(t, os.WriteFile(knownFile, known.Bytes(), 0o600))
 		cases := 0
@@ -74,6 +79,8 @@ func TestContract_Fuzzed(t *testing.T) {
 		for _, answer := range []string{
 			"recordDelivery 201", "recordDelivery 200", "recordDelivery 409", "recordDelivery 404", "recordDelivery 422", "putDocument 201", "putDocument 200",
 			"listDocumentDelivery 200", "listDocumentDelivery 404", "getDocument 200", "getDocument 404", "getDeliveryAttempt 200", "getDeliveryAttempt 404",
+			"listDeliveryAttempts 200", "listDeliveries 200", "listOutbox 200", "claimDeliveries 200", "extendClaim 200", "extendClaim 404", "extendClaim 409",
+			"releaseClaim 200", "releaseClaim 404", "releaseClaim 409", "retryPush 200", "retryPush 404", "retryPush 409",
 		} {
 			if !t.Failed() && log.answers[answer] == 0 {
 				t.Errorf("no %s was answered", answer)

@@ -24,9 +24,16 @@ func TestProxy_ObjectsToWhatTheContractDoesNotSay(t *testing.T) {
 		good         = `{"id":"019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55","document_id":"doc_1","provider":"sap","status":"failed","execution_id":"e1",` +
 			`"attempted_at":"2026-03-24T03:00:00Z","external_record_id":null,"external_url":"https://sap.example/é","error_code":null,` +
 			`"error_message":null,"request_id":"r1","recorded_by":{"key_id":"h4m2k9d0q7x1w5c8","name":"worker"},"recorded_at":"2026-03-24T03:00:01.2Z"}`
+		claimsPath = "/v1/delivery/claims"
+		claim      = `{"provider":"sap","limit":5}`
+		claimed    = `{"data":[{"document_id":"doc_1","schema":null,"status":"push_pending","external_id":null,"metadata":null,"result_url":null,` +
+			`"provider":"sap","tries":1,"last_attempt":null,"due_at":"2026-03-24T03:00:31.2Z","updated_at":"2026-03-24T03:00:31.2Z",` +
+			`"execution_id":"clm_AAAAAAAAAAAAAAAAAAAAAAAAAA","delivery_key":"dlv_AAAAAAAAAAAAAAAAAAAAAAAAAA","lease_expires_at":"2026-03-24T03:05:00Z"}]}`
+		by       = `{"key_id":"h4m2k9d0q7x1w5c8","name":"worker","worker":null}`
 		refusal  = `{"error":{"code":"conflict","message":"No.","request_id":"r1","details":[{"field":"status","issue":"differs"}]}}`
-		delivery = `{"document_id":"doc_1","provider":"sap","state":"failed","tries":1,"updated_at":"2026-03-24T03:00:01.2Z","last_attempt":`
-		about    = `{"id":"doc_1","schema":null,"status":"push_failed","external_id":null,"metadata":{"any":["thing"]},"result_url":null,` +
+		delivery = `{"document_id":"doc_1","provider":"sap","state":"failed","tries":1,"updated_at":"2026-03-24T03:00:01.2Z",` +
+			`"due_at":"2026-03-24T03:00:31.2Z","claimed_by":null,"lease_expires_at":null,"requeued":null,"last_attempt":`
+		about = `{"id":"doc_1","schema":null,"status":"push_failed","external_id":null,"metadata":{"any":["thing"]},"result_url":null,` +
 			`"created_at":"2026-03-24T03:00:00Z","updated_at":"2026-03-24T03:00:00Z","deliveries":[`
 		tried, untried = about + delivery + good + `}]}`, about + delivery + `null}]}`
 		request        = `{"provider":"sap","status":"failed","execution_id":"e1","attempted_at":"2026-03-24T03:00:00Z"}`
@@ -92,6 +99,14 @@ func TestProxy_ObjectsToWhatTheContractDoesNotSay(t *testing.T) {
 		"one of its own":        {documentPath, `{"status":"reviewed","more":1}`, 201, untried, nil, "found 'more'"},
 		"one answered amiss":    {documentPath, `{"status":"reviewed"}`, 201, strings.Replace(untried, `"tries":1,`, ``, 1), nil, "required property 'tries'"},
 		"a filter of its own":   {reportPath + "?status=lost", "", 200, `{"data":[],"next_cursor":null}`, nil, "status must be equal to one of"},
+		"a claim":               {claimsPath, claim, 200, claimed, nil, ""},
+		"a claim of nothing":    {claimsPath, claim, 200, `{"data":[]}`, nil, ""},
+		"a claim of its own":    {claimsPath, `{"provider":"sap","limit":101}`, 200, claimed, nil, "limit must be <= 100"},
+		"one claimed amiss":     {claimsPath, claim, 200, strings.Replace(claimed, `dlv_A`, `dlv_1`, 1), nil, "delivery_key must match pattern"},
+		"one with more":         {claimsPath, claim, 200, strings.Replace(claimed, `"tries"`, `"more":1,"tries"`, 1), nil, "found 'more'"},
+		"one without its lease": {claimsPath, claim, 200, strings.Replace(claimed, `,"lease_expires_at":"2026-03-24T03:05:00Z"`, ``, 1), nil, "required property 'lease_expires_at'"},
+		"one in work":           {documentPath, "", 200, strings.Replace(untried, `"claimed_by":null`, `"claimed_by":`+by, 1), nil, ""},
+		"one in unknown work":   {documentPath, "", 200, strings.Replace(untried, `"claimed_by":null`, `"claimed_by":{"more":1,`+by[1:], 1), nil, "found 'more'"},
 		"a route of its own":    {"/v1/elsewhere", "", 200, good, nil, "/v1/elsewhere"},
 	} {
 		answered.status, answered.body, answered.headers = c.status, c.body, c.headers

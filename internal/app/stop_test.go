@@ -24,6 +24,7 @@ func settings(databaseURL string) config.Serve {
 		Migrate: "auto", UnknownDocuments: "refuse", Docs: "on", LogFormat: "json", RequestTimeout: config.Duration{Duration: 3 * time.Second},
 		MaxConnections: config.Count{N: 100}, MaxInWork: config.Count{N: 10}, MaxQueued: config.Count{N: 10},
 		DatabaseConnections: config.Count{N: 4},
+		RetryDelay:          config.Duration{Duration: time.Second}, RetryMaxDelay: config.Duration{Duration: time.Second}, MaxTries: config.Count{N: 1},
 	}
 }
 

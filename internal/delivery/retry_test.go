@@ -63,9 +63,13 @@ func TestStanding_DueAt(t *testing.T) {
 			facts{offered(0), claimed("a", 9), tried(failed, "b", 4, 4)}, minute(10)},
 		"FailedAfterALeaseRanOut_BacksOffFromTheReport": {
 			facts{offered(0), claimed("a", 2), tried(failed, "b", 4, 4)}, minute(5)},
-		"Extended_BacksOffFromTheNewEnd":        {facts{offered(0), claimed("a", 2), extended(9)}, minute(9).Add(half)},
-		"Released_IsDueAsBefore":                {facts{offered(3), claimed("a", 9), released}, minute(3)},
-		"ReleasedAfterFailed_IsDueAsBefore":     {facts{offered(3), tried(failed, "a", 4, 4), claimed("b", 9), released}, minute(4).Add(half)},
+		"Extended_BacksOffFromTheNewEnd":    {facts{offered(0), claimed("a", 2), extended(9)}, minute(9).Add(half)},
+		"Released_IsDueAsBefore":            {facts{offered(3), claimed("a", 9), released}, minute(3)},
+		"ReleasedAfterFailed_IsDueAsBefore": {facts{offered(3), tried(failed, "a", 4, 4), claimed("b", 9), released}, minute(4).Add(half)},
+		"ReleasedAfterALeaseRanOut_IsDueAsBefore": {
+			facts{offered(3), claimed("a", 9), claimed("b", 15), released}, minute(9).Add(half)},
+		"ReleasedAfterFailedAndALeaseRanOut_IsDueAsBefore": {
+			facts{offered(3), tried(failed, "a", 4, 4), claimed("b", 9), claimed("c", 15), released}, minute(10)},
 		"Requeued_IsDueAtOnce":                  {facts{offered(0), tried(failed, "a", 1, 5), requeued}, minute(requeuedAt)},
 		"OfferedAgain_IsNotDueBefore":           {facts{offered(0), tried(failed, "a", 1, 1), offered(9)}, minute(9)},
 		"OfferedAgainInItsBackoff_IsDueAfterIt": {facts{offered(0), claimed("a", 10), offered(3)}, minute(10).Add(half)},

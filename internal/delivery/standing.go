@@ -41,7 +41,8 @@ type Standing struct {
 	Latest  *Latest // since the last requeue; nil when there is none
 	Lease   *Lease  // the last claim's, until it is settled or released; may have run out
 
-	// Since is when it last came into the outbox's sight: added, offered again, or requeued.
+	// Since is when it last came into the outbox's sight: added, offered again, or requeued; or since when it was due
+	// when it was claimed after a lease that had run out.
 	Since time.Time
 
 	// LastRecordedAt is when the newest attempt was recorded, requeues aside; zero when there is none.
@@ -117,6 +118,9 @@ func (s Standing) Record(a Attempt, claimed bool, policy RetryPolicy) Standing {
 func (s Standing) Claim(lease Lease, policy RetryPolicy) Standing {
 	s.Touched = true
 	s.Tries++
+	if s.Lease != nil && !s.DueAt.IsZero() {
+		s.Since = s.DueAt // of the lease before, which ran out, nothing else is kept: what is released is due as it was before
+	}
 	s.Lease = &lease
 	return s.Under(policy)
 }

@@ -17,7 +17,8 @@ type event struct {
 	at       time.Time
 	attempt  *delivery.Attempt
 	claim    *delivery.Lease
-	released string // the claim's execution id
+	released string    // the claim's execution id
+	due      time.Time // of a claim after a lease that ran out: since when the delivery was due
 }
 
 // wantStanding says what a history comes to in the words of the design, looking back over all of it,
@@ -47,6 +48,9 @@ func wantStanding(history []event) delivery.Standing {
 			}
 		case e.claim != nil:
 			want.Lease = e.claim
+			if !e.due.IsZero() {
+				want.Since = e.due
+			}
 			if slices.ContainsFunc(history[current+i+1:], func(later event) bool { return ends(later, e.claim) }) {
 				want.Lease = nil
 			}
@@ -129,7 +133,7 @@ func TestStanding_EqualsItsDefinitionOnRandomHistories(t *testing.T) {
 		var history []event
 		var unreported []string       // ids that claims handed out
 		counting := map[string]bool{} // those of them that count as tries
-		var got delivery.Standing
+		var got, want delivery.Standing
 		clock := minute(0)
 		for step := range 60 {
 			// Steps are small, and sometimes backwards, so that equal instants are common.
@@ -145,6 +149,9 @@ func TestStanding_EqualsItsDefinitionOnRandomHistories(t *testing.T) {
 				got = got.Release(delivery.DefaultRetry)
 			case n < 12:
 				e.claim = &delivery.Lease{ExecutionID: fmt.Sprint("claim ", step), ExpiresAt: clock.Add(time.Duration(source.IntN(10)) * time.Minute)}
+				if want.Lease != nil {
+					e.due = want.DueAt
+				}
 				unreported = append(unreported, e.claim.ExecutionID)
 				counting[e.claim.ExecutionID] = true
 				got = got.Claim(*e.claim, delivery.DefaultRetry)
@@ -162,7 +169,7 @@ func TestStanding_EqualsItsDefinitionOnRandomHistories(t *testing.T) {
 			}
 			history = append(history, e)
 
-			want := wantStanding(history)
+			want = wantStanding(history)
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("seed %d, step %d: standing\n got %+v\nwant %+v", seed, step, got, want)
 			}

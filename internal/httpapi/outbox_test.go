@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -261,6 +262,32 @@ func TestRequeue_StartsAnewAndSaysWho(t *testing.T) {
 			t.Errorf("status is %s", got)
 		}
 	})
+}
+
+// asked is a store that keeps the requeue that it is asked for.
+type asked struct {
+	delivery.Store
+	requeue delivery.Requeue
+}
+
+func (s *asked) Requeue(_ context.Context, requeue delivery.Requeue) (delivery.Delivery, error) {
+	s.requeue = requeue
+	return delivery.Delivery{}, delivery.ErrSettled
+}
+
+func TestRequeue_IsKeptWithItsRequestAndItsKey(t *testing.T) {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	store := &asked{Store: a.store}
+	a.serve(delivery.NewService(store, delivery.Settings{}, time.Now), a.store, a.store.Ready)
+	a.requeue(`,"reason":"why"`, with("x-request-id", "who-1")).wantsError(t, http.StatusConflict, "conflict")
+	id, _ := apikey.ParseID(a.key)
+	want := delivery.Requeue{
+		ID: store.requeue.ID, DocumentID: documentID, Provider: "dynamics365", Reason: "why",
+		By: delivery.Principal{KeyID: id, Name: "crm-worker"}, RequestID: "who-1",
+	}
+	if store.requeue != want {
+		t.Errorf("asked for %+v, want %+v", store.requeue, want)
+	}
 }
 
 func TestRequeue_OfNothing_Is404(t *testing.T) {

@@ -49,12 +49,14 @@ func (r *recording) run(tx *gorm.DB) error {
 	}
 	first := make(map[string]int) // execution id -> index of the attempt that is stored under it
 	for i, a := range r.attempts {
+		if !documents[a.DocumentID] && r.unknown == nil {
+			r.results[i].Result = delivery.UnknownDocument
+			continue
+		}
 		if _, twin := first[a.ExecutionID]; twin {
 			continue
 		}
-		if !documents[a.DocumentID] && r.unknown == nil {
-			r.results[i].Result = delivery.UnknownDocument
-		} else if original, ok := recorded[a.ExecutionID]; ok {
+		if original, ok := recorded[a.ExecutionID]; ok {
 			r.results[i] = compare(a, original)
 		} else {
 			first[a.ExecutionID] = i

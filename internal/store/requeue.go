@@ -68,7 +68,7 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 
 // begins tells whether a requeue starts the delivery anew, or finds nothing to do; an error says why it must not.
 func begins(row *deliveryRow, standing delivery.Standing, force bool, now instant) (bool, error) {
-	isNew := standing.Latest == nil && standing.Tries == 0
+	isNew := standing.Latest == nil && standing.Tries == 0 && row.DeliveryKey == "" // which the first claim makes
 	isDue := row.Offered && !standing.DueAt.IsZero() && !standing.DueAt.After(now.Time)
 	switch {
 	case standing.Leased(now.Time):

@@ -3,6 +3,7 @@ package store_test
 import (
 	"testing"
 
+	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/store"
 	"github.com/numora/delivery/internal/store/storetest"
 )
@@ -10,7 +11,12 @@ import (
 // open opens and migrates the database that url names; it is closed with the test.
 func open(t *testing.T, url string) *store.Store {
 	t.Helper()
-	s, err := store.Open(url, store.Options{Create: true})
+	return openWith(t, url, store.Options{Create: true})
+}
+
+func openWith(t *testing.T, url string, options store.Options) *store.Store {
+	t.Helper()
+	s, err := store.Open(url, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,4 +37,16 @@ func TestConformance_SQLite(t *testing.T) {
 
 func TestConformance_Postgres(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, storetest.Postgres(t)) })
+}
+
+func TestMachine_SQLite(t *testing.T) {
+	storetest.Machine(t, func(t *testing.T, retry delivery.RetryPolicies) storetest.Store {
+		return openWith(t, storetest.SQLite(t), store.Options{Create: true, Retry: retry})
+	})
+}
+
+func TestMachine_Postgres(t *testing.T) {
+	storetest.Machine(t, func(t *testing.T, retry delivery.RetryPolicies) storetest.Store {
+		return openWith(t, storetest.Postgres(t), store.Options{Retry: retry})
+	})
 }
