@@ -115,7 +115,17 @@ func requeueStartsAnew(t *testing.T, s Store) {
 	equal(t, "due at", d.DueAt(), time.Time{})
 	claimsNothing(t, s, "it is not reviewed")
 	reviewed(t, s, "other")
-	claimOne(t, s)
+	c := claimOne(t, s)
+
+	// So is what was claimed and given back since.
+	if _, err := s.ReleaseClaim(t.Context(), c.ExecutionID, worker); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "other", delivery.Registration{Stage: delivery.ReviewRequired})
+	last := d.Requeued.At
+	if d = mustRequeue(t, s, func(r *delivery.Requeue) { r.DocumentID = "other" }); !d.Requeued.At.After(last) {
+		t.Error("a delivery that was claimed and released was not requeued")
+	}
 }
 
 func requeueRefusals(t *testing.T, s Store) {

@@ -126,6 +126,7 @@ func sliceResults(t *testing.T, s Store) {
 		attempt("new", on(documentID, "sap")),
 		attempt("new", on("other", "sap")),
 		attempt("lost", on("nobody", "sap")),
+		attempt("new", on("nobody", "sap")),
 		attempt("another", on("other", "dynamics365")),
 	)
 	var got []delivery.Result
@@ -134,7 +135,7 @@ func sliceResults(t *testing.T, s Store) {
 	}
 	equal(t, "results", got, []delivery.Result{
 		delivery.Replayed, delivery.Conflicting, delivery.Created, delivery.Replayed, delivery.Conflicting,
-		delivery.UnknownDocument, delivery.Created,
+		delivery.UnknownDocument, delivery.UnknownDocument, delivery.Created,
 	})
 	equal(t, "the replay", results[0].Attempt, original)
 	equal(t, "the twin within the slice", results[3].Attempt, results[2].Attempt)
