@@ -35,8 +35,8 @@ var wanted = []string{
 	"record: created", "record: replayed", "record: conflict", "record: unknown_document",
 	"record: registers the document", "record: adds the delivery", "record: retired", "record: not reviewed",
 	"record: settles its lease", "record: settles another's lease", "record: leaves another's lease", "record: of an expired claim",
-	"record: of a released claim", "record: of a claim before the requeue", "record: of a claim with another one open", "record: under another delivery's claim", "record: an older try",
-	"record: clock ahead", "record: at the same instant",
+	"record: of a released claim", "record: of a claim before the requeue", "record: of a claim with another one open",
+	"record: under another delivery's claim", "record: an older try", "record: clock ahead", "record: at the same instant",
 
 	"claim: first", "claim: after a failed report", "claim: after an expiry", "claim: after a release", "claim: after a requeue",
 	"claim: nothing is due", "claim: more is due than asked for",
