@@ -118,11 +118,7 @@ func startRead(t *testing.T, folder, key string, read func(line []byte), environ
 		}
 		s.ended <- s.command.Wait()
 	}()
-	t.Cleanup(func() {
-		if s.command.ProcessState == nil {
-			_ = s.command.Process.Kill() // it may just have ended
-		}
-	})
+	t.Cleanup(func() { _ = s.command.Process.Kill() }) // it may have ended
 	select {
 	case address := <-addresses:
 		s.url = "http://" + address
