@@ -93,12 +93,20 @@ func (a *api) serve(service *delivery.Service, keys apikey.Store, ready func(con
 	a.t.Cleanup(server.Close)
 	a.url = server.URL
 
-	a.schema, err = openapi.Load()
+	a.schema, err = contract()
 	check(a.t, err)
-	a.schema.Servers = nil // else the host would have to match
 	a.router, err = legacy.NewRouter(a.schema)
 	check(a.t, err)
 }
+
+// contract is what answers are held against, read once: it takes a while.
+var contract = sync.OnceValues(func() (*openapi3.T, error) {
+	contract, err := openapi.Load()
+	if err == nil {
+		contract.Servers = nil // else the host would have to match
+	}
+	return contract, err
+})
 
 // newKey makes a key in the server's database and returns its text.
 func (a *api) newKey(scopes []apikey.Scope, expiresAt time.Time) string {
