@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -36,39 +35,51 @@ func (s *Store) outbox(db *gorm.DB, query delivery.OutboxQuery) (delivery.Outbox
 	if err != nil {
 		return delivery.OutboxPage{}, err
 	}
-	due := db.Session(&gorm.Session{NewDB: true}).Model(&deliveryRow{}).Select("document_id").Where(isDue, query.Provider, now)
+	due := db.Model(&deliveryRow{}).Select("document_id, due_at").Where(isDue, query.Provider, now)
 	if query.After != nil {
 		due = due.Where("(due_at, document_id) > (?, ?)", instant{query.After.DueAt}, query.After.DocumentID)
 	}
 	// One more than asked for tells whether there is a next page.
-	due = due.Order("due_at, document_id").Limit(query.Limit + 1)
-	documents, err := findDocuments(db, now, "document.id IN (?)", due)
-	if err != nil {
-		return delivery.OutboxPage{}, err
+	var rows []deliveryRow
+	if err := due.Order("due_at, document_id").Limit(query.Limit + 1).Find(&rows).Error; err != nil {
+		return delivery.OutboxPage{}, fmt.Errorf("list what is due: %w", err)
 	}
-	page := delivery.OutboxPage{Items: itemsOf(documents, query.Provider)}
-	slices.SortFunc(page.Items, func(a, b delivery.OutboxItem) int {
-		return cmp.Or(a.Delivery.DueAt().Compare(b.Delivery.DueAt()), cmp.Compare(a.Document.ID, b.Document.ID))
-	})
-	if len(page.Items) > query.Limit {
-		page.Items = page.Items[:query.Limit]
-		last := page.Items[query.Limit-1]
-		page.Next = &delivery.OutboxPosition{DueAt: last.Delivery.DueAt(), DocumentID: last.Document.ID}
+	var page delivery.OutboxPage
+	if len(rows) > query.Limit {
+		rows = rows[:query.Limit]
+		last := rows[query.Limit-1]
+		page.Next = &delivery.OutboxPosition{DueAt: last.DueAt.Time, DocumentID: last.DocumentID}
 	}
-	return page, nil
+	// Read by their ids: of a subquery PostgreSQL does not know that it finds few, and plans for many.
+	items, err := findItems(db, now, rows, query.Provider)
+	for _, row := range rows {
+		// What was claimed or changed meanwhile is not due any more, or not as it was.
+		if item, found := items[row.DocumentID]; found && item.Delivery.DueAt().Equal(row.DueAt.Time) {
+			page.Items = append(page.Items, item)
+		}
+	}
+	return page, err
 }
 
-// itemsOf returns each document with its delivery to the provider.
-func itemsOf(documents []delivery.Document, provider string) []delivery.OutboxItem {
-	items := make([]delivery.OutboxItem, 0, len(documents))
+// findItems returns the documents of rows with their deliveries to the provider, by id.
+func findItems(db *gorm.DB, now instant, rows []deliveryRow, provider string) (map[string]delivery.OutboxItem, error) {
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.DocumentID
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	documents, err := findDocuments(db, now, "document.id IN ?", ids)
+	items := make(map[string]delivery.OutboxItem, len(documents))
 	for _, document := range documents {
 		for _, d := range document.Deliveries {
 			if d.Provider == provider {
-				items = append(items, delivery.OutboxItem{Document: document, Delivery: d})
+				items[document.ID] = delivery.OutboxItem{Document: document, Delivery: d}
 			}
 		}
 	}
-	return items
+	return items, err
 }
 
 // Claim implements delivery.Store. What is locked is just being claimed, reported on or changed by somebody else,
@@ -136,11 +147,9 @@ func (s *Store) claim(row *deliveryRow, request delivery.ClaimRequest, now insta
 
 // storeClaims stores the claims on rows, and returns what they handed out, in the order of rows.
 func (s *Store) storeClaims(tx *gorm.DB, rows []deliveryRow, claims map[string]claimRow, now instant) ([]delivery.Claimed, error) {
-	var ids []string
-	var added []claimRow
-	for _, row := range rows {
-		ids = append(ids, row.DocumentID)
-		added = append(added, claims[row.DocumentID])
+	added := make([]claimRow, len(rows))
+	for i, row := range rows {
+		added[i] = claims[row.DocumentID]
 	}
 	if err := tx.Create(&added).Error; err != nil {
 		return nil, fmt.Errorf("add claims: %w", err)
@@ -148,17 +157,13 @@ func (s *Store) storeClaims(tx *gorm.DB, rows []deliveryRow, claims map[string]c
 	if err := tx.Save(&rows).Error; err != nil {
 		return nil, fmt.Errorf("lease deliveries: %w", err)
 	}
-	documents, err := findDocuments(tx, now, "document.id IN ?", ids)
+	items, err := findItems(tx, now, rows, rows[0].Provider)
 	if err != nil {
 		return nil, err
 	}
-	items := make(map[string]delivery.OutboxItem, len(documents))
-	for _, item := range itemsOf(documents, rows[0].Provider) {
-		items[item.Document.ID] = item
-	}
-	claimed := make([]delivery.Claimed, 0, len(rows))
-	for _, id := range ids {
-		claimed = append(claimed, delivery.Claimed{Item: items[id], Claim: claims[id].claim()})
+	claimed := make([]delivery.Claimed, len(rows))
+	for i, claim := range added {
+		claimed[i] = delivery.Claimed{Item: items[claim.DocumentID], Claim: claim.claim()}
 	}
 	return claimed, nil
 }
