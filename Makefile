@@ -24,12 +24,12 @@ test: ## Run all tests, on SQLite and on a PostgreSQL that it brings
 test-race: ## The same tests with the race detector (needs a C compiler)
 	$(WITH_POSTGRES) env CGO_ENABLED=1 go test -race -count=1 ./...
 
-# CASES=10000 fuzzes longer: that many cases, at least, on each engine.
+# CASES=10000 fuzzes longer: that many cases, at least, on each engine. SEED=7 makes the same cases again.
 test-contract: tools ## Hold contract and server against each other: linter, fuzzer, validating proxy (needs Node and Python)
 	.tools/node/node_modules/.bin/spectral lint --ruleset openapi/checks/spectral.yaml --fail-severity=hint openapi/delivery.yaml
 	$(WITH_POSTGRES) go test -count=1 -run 'Contract|Released|Compare' ./openapi ./internal/httpapi
 	NUMORA_TEST_PROXY=$(CURDIR)/.tools/node/node_modules/.bin/prism $(WITH_POSTGRES) go test -count=1 -tags contract -run 'EndToEnd|Proxy|Keys|Dev' ./internal/app
-	$(WITH_POSTGRES) env NUMORA_TEST_FUZZ_CASES=$(CASES) go test -count=1 -timeout 1h -tags contract -run TestContract -v ./internal/app
+	$(WITH_POSTGRES) env NUMORA_TEST_FUZZ_CASES=$(CASES) NUMORA_TEST_FUZZ_SEED=$(SEED) go test -count=1 -timeout 1h -tags contract -run TestContract -v ./internal/app
 
 test-browser: ## Use the documentation as a person would (needs Chromium)
 	go test -count=1 -tags browser -run Browser ./internal/app
