@@ -33,7 +33,7 @@ type deliveryRow struct {
 	Tries             int
 	Settled           bool
 	Since             instant
-	LatestAttemptID   optional
+	LatestAttemptID   optional `gorm:"type:uuid"`
 	LatestStatus      optional
 	LatestEffectiveAt instant
 	LastRecordedAt    instant
@@ -42,7 +42,7 @@ type deliveryRow struct {
 	Resting           optional
 	DueAt             instant
 	DeliveryKey       optional
-	RequeueID         optional
+	RequeueID         optional `gorm:"type:uuid"`
 	ExternalID        optional
 	UpdatedAt         instant `gorm:"autoUpdateTime:false"`
 	DerivedAt         instant
@@ -51,7 +51,7 @@ type deliveryRow struct {
 func (deliveryRow) TableName() string { return "deliveries" }
 
 type attemptRow struct {
-	ID               string `gorm:"primaryKey"`
+	ID               string `gorm:"primaryKey;type:uuid"`
 	DocumentID       string
 	Provider         string
 	Status           string
@@ -85,7 +85,7 @@ type claimRow struct {
 func (claimRow) TableName() string { return "claims" }
 
 type auditRow struct {
-	ID         string `gorm:"primaryKey"`
+	ID         string `gorm:"primaryKey;type:uuid"`
 	Kind       string
 	DocumentID optional
 	Provider   optional

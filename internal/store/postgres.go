@@ -192,12 +192,17 @@ func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	if err := row.Scan(&now, &fsync, &commit); err != nil {
 		return now, err
 	}
+	return now, e.noteSession(fsync, commit)
+}
+
+// noteSession looks at the settings that durability rests on, as a session has them now.
+func (e *postgresEngine) noteSession(fsync, synchronousCommit string) error {
 	e.fsyncOff.Store(fsync != "on")
-	if commit != "on" && commit != "remote_apply" {
+	if synchronousCommit != "on" && synchronousCommit != "remote_apply" {
 		e.dropSessions()
-		return now, errPooler
+		return errPooler
 	}
-	return now, nil
+	return nil
 }
 
 // equals names the collation that all indexes on text have.

@@ -2,13 +2,12 @@ package store
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/numora/delivery/internal/delivery"
 )
@@ -16,69 +15,147 @@ import (
 // errTwinWon says that another transaction recorded one of our execution ids while we were at it.
 var errTwinWon = errors.New("an execution id was recorded meanwhile")
 
-// Record implements delivery.Store. A transaction that finds itself overtaken is rolled back whole and run
-// again, so that nothing which depended on being first, such as an added delivery, is left behind. It then
-// finds what overtook it, which is committed by then: so it ends.
-func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown *delivery.Registration) ([]delivery.Recorded, error) {
-	r := recording{s: s, attempts: attempts, unknown: unknown}
-	if err := s.write(ctx, r.run); err != nil {
-		return nil, err
-	}
-	s.tally.expiries.Add(r.expiries)
-	return r.results, nil
-}
-
-// recording is what Record's transaction works on.
+// recording is one transaction of Record.
 type recording struct {
-	s        *Store
-	attempts []delivery.Attempt
-	unknown  *delivery.Registration
-	results  []delivery.Recorded
+	s           *Store
+	submissions []*submission
+	// adding says that documents and deliveries that are missing are to be added, which takes more statements and
+	// other locks. Without it, submissions that need that are set aside.
+	adding bool
+
+	entries  []*entry
+	aside    []*submission
 	expiries uint64 // leases that had run out, and which a report ended
 }
 
+// entry is an attempt to be recorded. Its result is empty as long as nobody knows that there is one under its
+// execution id.
+type entry struct {
+	delivery.Attempt
+	of     *submission
+	result delivery.Recorded
+}
+
+func (e *entry) target() target { return target{e.DocumentID, e.Provider} }
+
+// target names a delivery.
+type target struct{ documentID, provider string }
+
+func (t target) compare(other target) int {
+	return cmp.Or(cmp.Compare(t.documentID, other.documentID), cmp.Compare(t.provider, other.provider))
+}
+
+// write runs the transaction, by the first deadline that a submission has. One that finds itself overtaken is rolled
+// back whole and run again, so that nothing which depended on being first, such as an added delivery, is left
+// behind. It then finds what overtook it, which is committed by then: so it ends. A single submission waits for a
+// lock again, too; several had better do so apart.
+func (r *recording) write() error {
+	soonest := slices.MinFunc(r.submissions, func(a, b *submission) int { return a.deadline().Compare(b.deadline()) })
+	err := r.s.writeAgain(soonest.ctx, r.run, func(err error) bool {
+		return errors.Is(err, errTwinWon) || len(r.submissions) == 1 && r.s.engine.rolledBack(err)
+	})
+	if err == nil {
+		r.s.tally.expiries.Add(r.expiries)
+	}
+	return err
+}
+
 func (r *recording) run(tx *gorm.DB) error {
-	r.results, r.expiries = make([]delivery.Recorded, len(r.attempts)), 0
-	documents, err := r.knownDocuments(tx)
+	r.begin()
+	if r.adding {
+		if err := r.addMissing(tx); err != nil {
+			return err
+		}
+	}
+	found, err := r.s.engine.lockFresh(tx, r.open())
 	if err != nil {
+		return fmt.Errorf("lock deliveries: %w", err)
+	}
+	if found.recorded {
+		if err := r.settleRecorded(tx); err != nil {
+			return err
+		}
+	}
+	deliveries := make(map[target]*deliveryRow, len(found.deliveries))
+	for i := range found.deliveries {
+		row := &found.deliveries[i]
+		deliveries[target{row.DocumentID, row.Provider}] = row
+	}
+	if !r.adding {
+		r.setAside(deliveries)
+	}
+	if err := r.store(tx, deliveries, r.s.adjusted(found.now)); err != nil {
 		return err
 	}
-	recorded, err := r.knownAttempts(tx)
-	if err != nil {
-		return err
-	}
-	first := make(map[string]int) // execution id -> index of the attempt that is stored under it
-	for i, a := range r.attempts {
-		if !documents[a.DocumentID] && r.unknown == nil {
-			r.results[i].Result = delivery.UnknownDocument
-			continue
-		}
-		if _, twin := first[a.ExecutionID]; twin {
-			continue
-		}
-		if original, ok := recorded[a.ExecutionID]; ok {
-			r.results[i] = compare(a, original)
-		} else {
-			first[a.ExecutionID] = i
+	r.settleTwins()
+	return nil
+}
+
+// begin forgets what an earlier run left behind.
+func (r *recording) begin() {
+	r.entries, r.aside, r.expiries = nil, nil, 0
+	for _, given := range r.submissions {
+		for _, attempt := range given.attempts {
+			r.entries = append(r.entries, &entry{Attempt: attempt, of: given})
 		}
 	}
-	if len(first) == 0 {
-		return nil
-	}
-	fresh := make([]int, 0, len(first))
-	for _, i := range first {
-		fresh = append(fresh, i)
-	}
-	if err := r.store(tx, fresh, documents); err != nil {
-		return err
-	}
-	for i, a := range r.attempts {
-		if r.results[i].Result != "" {
-			continue // settled above, or stored
+}
+
+// open returns the entries without a result.
+func (r *recording) open() []*entry {
+	open := make([]*entry, 0, len(r.entries))
+	for _, e := range r.entries {
+		if e.result.Result == "" {
+			open = append(open, e)
 		}
-		r.results[i] = compare(a, r.results[first[a.ExecutionID]].Attempt)
+	}
+	return open
+}
+
+// fresh returns the open entries that are to be stored: of each execution id the first.
+func (r *recording) fresh() []*entry {
+	seen := make(map[string]bool, len(r.entries))
+	return slices.DeleteFunc(r.open(), func(e *entry) bool {
+		twin := seen[e.ExecutionID]
+		seen[e.ExecutionID] = true
+		return twin
+	})
+}
+
+// settleRecorded settles the entries whose execution id is recorded already.
+func (r *recording) settleRecorded(tx *gorm.DB) error {
+	open := r.open()
+	ids := make([]string, len(open))
+	for i, e := range open {
+		ids[i] = e.ExecutionID
+	}
+	var rows []attemptRow
+	if err := tx.Where(r.s.engine.isOneOf("execution_id", ids)).Find(&rows).Error; err != nil {
+		return fmt.Errorf("find recorded attempts: %w", err)
+	}
+	recorded := make(map[string]delivery.Attempt, len(rows))
+	for _, row := range rows {
+		recorded[row.ExecutionID] = row.attempt()
+	}
+	for _, e := range open {
+		if original, ok := recorded[e.ExecutionID]; ok {
+			e.result = compare(e.Attempt, original)
+		}
 	}
 	return nil
+}
+
+// settleTwins settles the entries whose execution id was stored with another entry.
+func (r *recording) settleTwins() {
+	stored := make(map[string]delivery.Attempt)
+	for _, e := range r.entries {
+		if e.result.Result == delivery.Created {
+			stored[e.ExecutionID] = e.result.Attempt
+		}
+	}
+	for _, e := range r.open() {
+		e.result = compare(e.Attempt, stored[e.ExecutionID])
+	}
 }
 
 // compare tells what a is beside the original recorded under its execution id.
@@ -89,105 +166,75 @@ func compare(a, original delivery.Attempt) delivery.Recorded {
 	return delivery.Recorded{Result: delivery.Replayed, Attempt: original}
 }
 
-func (r *recording) knownDocuments(tx *gorm.DB) (map[string]bool, error) {
-	ids := make([]string, len(r.attempts))
-	for i, a := range r.attempts {
-		ids[i] = a.DocumentID
+// setAside takes the submissions out that something has to be added for, or asked: a delivery is missing, and
+// perhaps its document; or a recorded attempt is of another document than the entry, which then has to be known.
+func (r *recording) setAside(deliveries map[target]*deliveryRow) {
+	for _, e := range r.entries {
+		missing := e.result.Result == "" && deliveries[e.target()] == nil
+		asks := e.result.Result == delivery.Conflicting && slices.Contains(e.result.Differing, "document_id")
+		if (missing || asks) && !slices.Contains(r.aside, e.of) {
+			r.aside = append(r.aside, e.of)
+		}
 	}
-	var found []string
-	if err := tx.Model(&documentRow{}).Where("id IN ?", ids).Pluck("id", &found).Error; err != nil {
-		return nil, fmt.Errorf("find documents: %w", err)
-	}
-	known := make(map[string]bool, len(found))
-	for _, id := range found {
-		known[id] = true
-	}
-	return known, nil
+	r.entries = slices.DeleteFunc(r.entries, func(e *entry) bool { return slices.Contains(r.aside, e.of) })
 }
 
-func (r *recording) knownAttempts(tx *gorm.DB) (map[string]delivery.Attempt, error) {
-	ids := make([]string, len(r.attempts))
-	for i, a := range r.attempts {
-		ids[i] = a.ExecutionID
+// store adds the fresh attempts, in the order in which they were given, and moves their deliveries on.
+func (r *recording) store(tx *gorm.DB, deliveries map[target]*deliveryRow, now instant) error {
+	fresh := r.fresh()
+	if len(fresh) == 0 {
+		return nil
 	}
-	var rows []attemptRow
-	if err := tx.Where("execution_id IN ?", ids).Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("find recorded attempts: %w", err)
-	}
-	recorded := make(map[string]delivery.Attempt, len(rows))
-	for _, row := range rows {
-		recorded[row.ExecutionID] = row.attempt()
-	}
-	return recorded, nil
-}
-
-// store adds the attempts at the indexes fresh and moves their deliveries on.
-func (r *recording) store(tx *gorm.DB, fresh []int, documents map[string]bool) error {
-	if err := r.registerUnknown(tx, fresh, documents); err != nil {
-		return err
-	}
-	targets := make(map[target]*deliveryRow)
-	for _, i := range fresh {
-		targets[target{r.attempts[i].DocumentID, r.attempts[i].Provider}] = nil
-	}
-	if err := r.lockDeliveries(tx, targets); err != nil {
-		return err
-	}
-	claims, err := r.claims(tx, fresh, targets)
+	claims, err := r.claims(tx, fresh, deliveries)
 	if err != nil {
 		return err
 	}
-	// Only now: what waits for a lock must not take its place in recording order before it has it.
-	now, err := r.s.now(tx)
-	if err != nil {
-		return err
-	}
-	rows := make([]attemptRow, 0, len(fresh))
-	slices.Sort(fresh) // attempts recorded together are recorded in the order they were given
-	for _, i := range fresh {
-		attempt := r.attempts[i]
-		row := targets[target{attempt.DocumentID, attempt.Provider}]
+	attempts := make([]attemptRow, 0, len(fresh))
+	moved := make(map[target]bool, len(fresh))
+	for _, e := range fresh {
+		row, attempt := deliveries[e.target()], e.Attempt
 		before := row.standing()
 		attempt.RecordedAt = before.NextRecordedAt(now.Time)
-		after := before.Record(attempt, claims[attempt.ExecutionID].counts(row), r.s.options.Retry.For(row.Provider))
+		after := before.Record(attempt, claims[e.ExecutionID].counts(row), r.s.options.Retry.For(row.Provider))
 		if ranOut(before, after, now) {
 			r.expiries++
 		}
 		row.setStanding(after, instant{attempt.RecordedAt})
-		rows = append(rows, newAttemptRow(attempt))
-		r.results[i] = delivery.Recorded{Result: delivery.Created, Attempt: attempt}
+		moved[e.target()] = true
+		attempts = append(attempts, newAttemptRow(attempt))
+		e.result = delivery.Recorded{Result: delivery.Created, Attempt: attempt}
 	}
-	slices.SortFunc(rows, func(a, b attemptRow) int { return cmp.Compare(a.ExecutionID, b.ExecutionID) })
-	added := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "execution_id"}}, DoNothing: true}).Create(&rows)
-	if added.Error != nil {
-		return fmt.Errorf("add attempts: %w", added.Error)
+	slices.SortFunc(attempts, func(a, b attemptRow) int { return cmp.Compare(a.ExecutionID, b.ExecutionID) })
+	rows := make([]deliveryRow, 0, len(moved))
+	for _, key := range slices.SortedFunc(maps.Keys(moved), target.compare) {
+		rows = append(rows, *deliveries[key])
 	}
-	if added.RowsAffected != int64(len(rows)) {
+	added, err := r.s.engine.keep(tx, attempts, rows)
+	if err != nil {
+		return fmt.Errorf("add attempts and move deliveries on: %w", err)
+	}
+	if added != len(attempts) {
 		return errTwinWon
-	}
-	for _, row := range targets {
-		if err := tx.Save(row).Error; err != nil {
-			return fmt.Errorf("move a delivery on: %w", err)
-		}
 	}
 	return nil
 }
 
-// claims returns, by execution id, those that handed out the ids of the failed attempts at the indexes fresh:
-// claims that count as tries already.
-func (r *recording) claims(tx *gorm.DB, fresh []int, targets map[target]*deliveryRow) (map[string]claimRow, error) {
+// claims returns, by execution id, those that handed out the ids of failed attempts: claims that count as tries
+// already.
+func (r *recording) claims(tx *gorm.DB, fresh []*entry, deliveries map[target]*deliveryRow) (map[string]claimRow, error) {
 	var ids []string
-	for _, i := range fresh {
-		a := r.attempts[i]
-		if a.Status == delivery.Failed && targets[target{a.DocumentID, a.Provider}].Tries > 0 {
-			ids = append(ids, a.ExecutionID)
+	for _, e := range fresh {
+		if row := deliveries[e.target()]; row == nil {
+			return nil, errors.New("a delivery that was added is not there")
+		} else if e.Status == delivery.Failed && row.Tries > 0 {
+			ids = append(ids, e.ExecutionID)
 		}
 	}
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	var rows []claimRow
-	if err := tx.Where("execution_id IN ?", ids).Find(&rows).Error; err != nil {
+	if err := tx.Where(r.s.engine.isOneOf("execution_id", ids)).Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("find claims: %w", err)
 	}
 	claims := make(map[string]claimRow, len(rows))
@@ -201,142 +248,4 @@ func (r *recording) claims(tx *gorm.DB, fresh []int, targets map[target]*deliver
 func (c claimRow) counts(row *deliveryRow) bool {
 	return c.DocumentID == row.DocumentID && c.Provider == row.Provider && optional(c.DeliveryKey) == row.DeliveryKey &&
 		c.ReleasedAt.IsZero()
-}
-
-// registerUnknown registers the documents that reports for them are allowed to register.
-func (r *recording) registerUnknown(tx *gorm.DB, fresh []int, documents map[string]bool) error {
-	var missing []string
-	for _, i := range fresh {
-		if id := r.attempts[i].DocumentID; !documents[id] {
-			missing = append(missing, id)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	slices.Sort(missing)
-	now, err := r.s.now(tx)
-	if err != nil {
-		return err
-	}
-	for _, id := range slices.Compact(missing) {
-		row := newDocumentRow(id, *r.unknown, now)
-		added := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
-		if added.Error != nil {
-			return fmt.Errorf("register a document: %w", added.Error)
-		}
-		if added.RowsAffected == 0 {
-			continue // registered meanwhile, with providers of its own
-		}
-		if _, err := r.s.addDeliveries(tx, row, r.unknown.Providers, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// target names a delivery.
-type target struct{ documentID, provider string }
-
-// lockDeliveries adds the deliveries that are missing, then locks and reads all of them.
-func (r *recording) lockDeliveries(tx *gorm.DB, targets map[target]*deliveryRow) error {
-	keys := make([]target, 0, len(targets))
-	for key := range targets {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b target) int {
-		return cmp.Or(cmp.Compare(a.documentID, b.documentID), cmp.Compare(a.provider, b.provider))
-	})
-	rows, err := r.findOrAddDeliveries(tx, keys)
-	if err != nil {
-		return err
-	}
-	if len(rows) != len(keys) {
-		return fmt.Errorf("locked %d deliveries of %d", len(rows), len(keys))
-	}
-	for _, row := range rows {
-		targets[target{row.DocumentID, row.Provider}] = &row
-	}
-	return nil
-}
-
-// findOrAddDeliveries returns the deliveries of keys locked, after it added those that are missing.
-func (r *recording) findOrAddDeliveries(tx *gorm.DB, keys []target) ([]deliveryRow, error) {
-	locking := func() *gorm.DB { return tx.Clauses(clause.Locking{Strength: "UPDATE"}) }
-	find := tx
-	if len(keys) == 1 {
-		find = locking() // a single one, as nearly always: with nothing else locked there is no order to keep
-	}
-	rows, err := findDeliveries(find, keys)
-	if err != nil || len(rows) == 1 && len(keys) == 1 {
-		return rows, err
-	}
-	if len(rows) < len(keys) {
-		if err := r.addMissing(tx, keys); err != nil {
-			return nil, err
-		}
-	}
-	return findDeliveries(locking(), keys)
-}
-
-// addMissing adds the deliveries of keys that are missing, as their documents are registered meanwhile.
-func (r *recording) addMissing(tx *gorm.DB, keys []target) error {
-	ids := make([]string, len(keys))
-	for i, key := range keys {
-		ids[i] = key.documentID
-	}
-	documents, err := lockDocuments(tx, ids)
-	if err != nil {
-		return err
-	}
-	now, err := r.s.now(tx)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if _, err := r.s.addDeliveries(tx, documents[key.documentID], []string{key.provider}, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lockDocuments reads documents, which cannot be refreshed until tx ends.
-func lockDocuments(tx *gorm.DB, ids []string) (map[string]documentRow, error) {
-	var rows []documentRow
-	if err := tx.Clauses(clause.Locking{Strength: "SHARE"}).Where("id IN ?", ids).Order("id").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("lock documents: %w", err)
-	}
-	documents := make(map[string]documentRow, len(rows))
-	for _, row := range rows {
-		documents[row.ID] = row
-	}
-	return documents, nil
-}
-
-// findDeliveries reads the deliveries of keys, in the order in which they are locked.
-func findDeliveries(tx *gorm.DB, keys []target) ([]deliveryRow, error) {
-	wanted := tx.Session(&gorm.Session{NewDB: true})
-	for _, key := range keys {
-		wanted = wanted.Or("document_id = ? AND provider = ?", key.documentID, key.provider)
-	}
-	var rows []deliveryRow
-	if err := tx.Where(wanted).Order("document_id, provider").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("find deliveries: %w", err)
-	}
-	return rows, nil
-}
-
-// addDeliveries adds deliveries of a document, in the order in which they are locked, where they are missing,
-// and returns how many were.
-func (s *Store) addDeliveries(tx *gorm.DB, document documentRow, providers []string, now instant) (missing int64, err error) {
-	for _, provider := range slices.Sorted(slices.Values(providers)) {
-		row := newDeliveryRow(document, provider, now, s.options.Retry.For(provider))
-		added := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
-		if added.Error != nil {
-			return 0, fmt.Errorf("add a delivery: %w", added.Error)
-		}
-		missing += added.RowsAffected
-	}
-	return missing, nil
 }

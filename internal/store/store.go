@@ -58,6 +58,14 @@ type Store struct {
 	schemaServes atomic.Bool // see requireSchema
 	clockOffset  atomic.Int64
 	tally        tally
+	group        group
+}
+
+// lockedDeliveries is what engine.lockFresh finds.
+type lockedDeliveries struct {
+	deliveries []deliveryRow
+	recorded   bool    // whether some execution id is recorded already
+	now        instant // when all were locked
 }
 
 // pools are the connections that an engine opens: for writes, for reads, and for asking whether it can be worked
@@ -69,6 +77,16 @@ type engine interface {
 	open(options Options) (pools, error)
 	// now reads the time source of this database, within tx.
 	now(tx *gorm.DB) (instant, error)
+	// lockFresh locks the deliveries of those entries whose execution id is not recorded, in the order of
+	// (document id, provider), reads them as they are then, and the time.
+	lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliveries, error)
+	// keep adds attempts, but for those whose execution id was recorded meanwhile, and returns how many it added; and
+	// moves deliveries on, which are locked. Both are sorted.
+	keep(tx *gorm.DB, attempts []attemptRow, deliveries []deliveryRow) (added int, err error)
+	// isOneOf writes the condition that a text column has one of values.
+	isOneOf(column string, values []string) (condition string, argument any)
+	// writers is how many transactions that record reports are of use at the same time.
+	writers() int
 	// equals writes the condition that a text column has a value, byte for byte, as its index knows it.
 	equals(column string) string
 	// checkWritable asks whether a commit is possible, and whether it survives a crash of the machine: of the
@@ -121,6 +139,7 @@ func Open(url string, options Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
 	}
 	s := &Store{engine: engine, options: options}
+	s.group.s = s
 	for pool, dialector := range map[**gorm.DB]gorm.Dialector{&s.writer: opened.writer, &s.reader: opened.reader, &s.prober: opened.prober} {
 		if *pool, err = gorm.Open(dialector, gormConfig()); err != nil {
 			return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
@@ -154,7 +173,11 @@ func (s *Store) now(tx *gorm.DB) (instant, error) {
 	if err != nil {
 		return instant{}, fmt.Errorf("ask for the time: %w", err)
 	}
-	return instant{now.Add(time.Duration(s.clockOffset.Load()))}, nil
+	return s.adjusted(now), nil
+}
+
+func (s *Store) adjusted(now instant) instant {
+	return instant{now.Add(time.Duration(s.clockOffset.Load()))}
 }
 
 // write runs do in one transaction that commits durably before write returns nil. What do returns
@@ -162,6 +185,11 @@ func (s *Store) now(tx *gorm.DB) (instant, error) {
 // overtaken or rolled back through no fault of its own is run again, from the beginning, until the caller's
 // deadline: do must not rely on what an earlier run of it left behind.
 func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
+	return s.writeAgain(ctx, do, s.engine.rolledBack)
+}
+
+// writeAgain is write, but again tells after which errors the transaction is run again.
+func (s *Store) writeAgain(ctx context.Context, do func(tx *gorm.DB) error, again func(error) bool) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	if err := s.requireSchema(ctx); err != nil {
@@ -169,7 +197,7 @@ func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
 	}
 	for {
 		err := s.writeOnce(ctx, do)
-		if !errors.Is(err, errTwinWon) && !s.engine.rolledBack(err) {
+		if !again(err) {
 			return err
 		}
 		if ctx.Err() != nil {

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm/schema"
+)
+
+// columns are those of a model, for the statements that are shaped by hand.
+type columns []*schema.Field
+
+// columnsOf reads a model's declaration. A model that cannot be read is a mistake in this package.
+func columnsOf(model any) columns {
+	parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
+	if err != nil {
+		panic(fmt.Sprintf("model %T: %v", model, err))
+	}
+	return parsed.Fields
+}
+
+// without leaves out the columns of the primary key.
+func (c columns) withoutKey() columns {
+	var rest columns
+	for _, field := range c {
+		if !field.PrimaryKey {
+			rest = append(rest, field)
+		}
+	}
+	return rest
+}
+
+// list writes each column as format says of its name.
+func (c columns) list(format string) string {
+	parts := make([]string, len(c))
+	for i, field := range c {
+		parts[i] = strings.ReplaceAll(format, "%", field.DBName)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// unnested writes a table of values, one array for each column, see arrays.
+func (c columns) unnested(alias string) string {
+	parts := make([]string, len(c))
+	for i, field := range c {
+		switch field.FieldType {
+		case reflect.TypeFor[bool]():
+			parts[i] = "?::boolean[]"
+		case reflect.TypeFor[int]():
+			parts[i] = "?::integer[]"
+		case reflect.TypeFor[instant]():
+			parts[i] = "?::timestamptz[]"
+		default:
+			parts[i] = "?::text[]"
+			if field.DataType == "uuid" {
+				parts[i] += "::uuid[]"
+			}
+		}
+	}
+	return "unnest(" + strings.Join(parts, ", ") + ") AS " + alias + " (" + c.list("%") + ")"
+}
+
+// array is an argument that is one value to gorm, which would make a list of a slice, and an array to pgx.
+type array struct{ elements any }
+
+// Value implements driver.Valuer.
+func (a array) Value() (driver.Value, error) { return a.elements, nil }
+
+// arrays returns the values of rows, an array for each column.
+func arrays[Row any](c columns, rows []Row) []any {
+	values := reflect.ValueOf(rows)
+	arrays := make([]any, len(c))
+	for i, field := range c {
+		switch field.FieldType {
+		case reflect.TypeFor[bool]():
+			arrays[i] = arrayOf(field, values, func(v bool) bool { return v })
+		case reflect.TypeFor[int]():
+			arrays[i] = arrayOf(field, values, func(v int) int { return v })
+		case reflect.TypeFor[string]():
+			arrays[i] = arrayOf(field, values, func(v string) string { return v })
+		case reflect.TypeFor[optional]():
+			arrays[i] = arrayOf(field, values, optional.pointer)
+		case reflect.TypeFor[instant]():
+			arrays[i] = arrayOf(field, values, instant.pointer)
+		default:
+			panic("a column of the type " + field.FieldType.String())
+		}
+	}
+	return arrays
+}
+
+func arrayOf[Value, Element any](field *schema.Field, rows reflect.Value, element func(Value) Element) array {
+	elements := make([]Element, rows.Len())
+	for i := range elements {
+		value, _ := field.ValueOf(context.Background(), rows.Index(i))
+		elements[i] = element(value.(Value))
+	}
+	return array{elements}
+}
+
+// pointer returns nil for NULL.
+func (o optional) pointer() *string {
+	if o == "" {
+		return nil
+	}
+	return (*string)(&o)
+}
+
+// pointer returns nil for NULL.
+func (i instant) pointer() *time.Time {
+	if i.IsZero() {
+		return nil
+	}
+	return &i.Time
+}

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"gorm.io/gorm"
+)
+
+// The statements that every report needs are shaped by hand: each does for all reports together what would else be a
+// statement for each. Their columns are those of the models.
+
+var (
+	attemptColumns  = columnsOf(attemptRow{})
+	deliveryColumns = columnsOf(deliveryRow{})
+)
+
+// lockStatement returns how many of the given reports are not recorded yet, and beside that the deliveries of these
+// with the time that it is when they are locked. Nothing is locked for a replay, which so has nothing to commit.
+var lockStatement = `
+	WITH fresh AS MATERIALIZED (
+		SELECT document_id, provider FROM unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)
+		WHERE NOT EXISTS (SELECT FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id)),
+	locked AS MATERIALIZED (
+		SELECT ` + deliveryColumns.list("%") + ` FROM deliveries
+		WHERE (document_id, provider) IN (SELECT document_id, provider FROM fresh)
+		ORDER BY document_id, provider FOR UPDATE)
+	SELECT counted.fresh, clock_timestamp() AS now, current_setting('fsync') AS fsync,
+		current_setting('synchronous_commit') AS synchronous_commit, ` + deliveryColumns.list("locked.%") + `
+	FROM (SELECT count(*) AS fresh FROM fresh) AS counted LEFT JOIN locked ON true`
+
+// keepStatement adds attempts that are not recorded yet, moves deliveries on that are locked, and returns how many
+// attempts it added.
+var keepStatement = `
+	WITH moved AS (
+		UPDATE deliveries SET ` + deliveryColumns.withoutKey().list("% = given.%") + `
+		FROM ` + deliveryColumns.unnested("given") + `
+		WHERE deliveries.document_id = given.document_id AND deliveries.provider = given.provider),
+	added AS (
+		INSERT INTO delivery_attempts (` + attemptColumns.list("%") + `)
+		SELECT ` + attemptColumns.list("%") + ` FROM ` + attemptColumns.unnested("given") + `
+		ON CONFLICT (execution_id) DO NOTHING RETURNING 1)
+	SELECT count(*) FROM added`
+
+// lockedRow is a row of lockStatement. Without a delivery it has the zero value of one.
+type lockedRow struct {
+	Fresh             int
+	Now               instant
+	Fsync             string
+	SynchronousCommit string
+	Delivery          deliveryRow `gorm:"embedded"`
+}
+
+func (e *postgresEngine) lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliveries, error) {
+	documents, providers, ids := make([]string, len(entries)), make([]string, len(entries)), make([]string, len(entries))
+	for i, entry := range entries {
+		documents[i], providers[i], ids[i] = entry.DocumentID, entry.Provider, entry.ExecutionID
+	}
+	var rows []lockedRow
+	if err := tx.Raw(lockStatement, array{documents}, array{providers}, array{ids}).Scan(&rows).Error; err != nil {
+		return lockedDeliveries{}, err
+	}
+	last := rows[len(rows)-1] // there is always one; and the last was locked last
+	if err := e.noteSession(last.Fsync, last.SynchronousCommit); err != nil {
+		return lockedDeliveries{}, err
+	}
+	found := lockedDeliveries{recorded: last.Fresh < len(entries), now: last.Now}
+	for _, row := range rows {
+		if row.Delivery.DocumentID != "" {
+			found.deliveries = append(found.deliveries, row.Delivery)
+		}
+	}
+	return found, nil
+}
+
+func (e *postgresEngine) keep(tx *gorm.DB, attempts []attemptRow, deliveries []deliveryRow) (added int, err error) {
+	arguments := append(arrays(deliveryColumns, deliveries), arrays(attemptColumns, attempts)...)
+	err = tx.Raw(keepStatement, arguments...).Row().Scan(&added)
+	return added, err
+}
+
+func (e *postgresEngine) isOneOf(column string, values []string) (condition string, argument any) {
+	return column + " = ANY(?::text[])", array{values}
+}
+
+// writers is more than one so that the disk has something to do while the next statements are prepared.
+func (e *postgresEngine) writers() int { return 2 }
