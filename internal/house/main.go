@@ -95,7 +95,7 @@ func (l listedPackage) describe() (goPackage, error) {
 		if err != nil {
 			return goPackage{}, err
 		}
-		file := goFile{name: name, lines: bytes.Count(source, []byte("\n"))}
+		file := goFile{name: name, lines: bytes.Count(source, []byte("\n")), code: codeLines(source)}
 		for _, imported := range parsed.Imports {
 			importPath, err := strconv.Unquote(imported.Path.Value)
 			if err != nil {
@@ -118,4 +118,16 @@ func output(program string, arguments ...string) ([]byte, error) {
 		return nil, fmt.Errorf("%s %s: %w\n%s", program, arguments[0], err, &complaints)
 	}
 	return printed, nil
+}
+
+// codeLines counts the lines that are neither empty nor a comment alone.
+func codeLines(source []byte) int {
+	count := 0
+	for line := range bytes.Lines(source) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && !bytes.HasPrefix(line, []byte("//")) {
+			count++
+		}
+	}
+	return count
 }

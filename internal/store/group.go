@@ -21,6 +21,8 @@ type group struct {
 	mu      sync.Mutex
 	waiting []*submission // in the order in which they came
 	writers int           // that take from waiting until nothing is left
+	closed  bool
+	calls   sync.WaitGroup // of Record
 }
 
 // submission is one call of Record.
@@ -34,12 +36,17 @@ type submission struct {
 	err     error
 }
 
+var errClosed = errors.New("the store is closed")
+
 // Record implements delivery.Store.
 func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown *delivery.Registration) ([]delivery.Recorded, error) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	given := &submission{ctx: ctx, attempts: attempts, unknown: unknown, done: make(chan struct{})}
-	s.group.add(given)
+	if !s.group.add(given) {
+		return nil, delivery.Unavailable(errClosed)
+	}
+	defer s.group.calls.Done()
 	select {
 	case <-given.done:
 	case <-ctx.Done():
@@ -52,15 +59,28 @@ func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown
 }
 
 // add has a submission written: at once while the engine has use for another writer, else with what else waits
-// when one becomes free.
-func (g *group) add(given *submission) {
+// when one becomes free. It does not when the store is closed.
+func (g *group) add(given *submission) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.calls.Add(1)
 	g.waiting = append(g.waiting, given)
 	if g.writers < g.s.engine.writers() {
 		g.writers++
 		go g.write()
 	}
+	return true
+}
+
+// close lets nothing more in and returns when what was let in has been answered.
+func (g *group) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.calls.Wait()
 }
 
 // withdraw takes back a submission that nobody has begun to write.

@@ -1,11 +1,34 @@
 // Package store keeps documents, deliveries, attempts and API keys in SQLite or PostgreSQL. It is the only
 // place that knows GORM, and it means the same on both engines; storetest says so case by case.
 //
+// # Locks
+//
 // Every write takes locks in one order: documents by id, that are registered or refreshed, or that get another
 // delivery; then deliveries, which are added and then locked by (document id, provider); then attempts, which are
 // added by execution id. So replicas that write at the same time wait for each other but never deadlock. Claims
 // take of the due deliveries those that nobody has locked, and wait for none. The unique index on execution_id
 // decides who was first; nothing in the code does.
+//
+// # Reports are written together
+//
+// A commit costs a disk write however much it holds. So a writer takes all reports that wait and records them in one
+// transaction, while others come in for the next; where nothing waits, a report is written at once and by itself.
+// There is no timer and no least number. There are as many writers as the engine has use for: one on SQLite, a few on
+// PostgreSQL.
+//
+//   - How many wait is bounded by who calls: admission lets so many requests into work, and refuses others before it
+//     reads their bodies. A transaction takes 256 attempts at most.
+//   - Each report has its own result. None is acknowledged before the commit of its transaction; those that share one
+//     are acknowledged in the order in which they came, which is also that of recorded_at within a delivery.
+//   - A transaction that fails and has certainly written nothing is undone for all, and each of its reports recorded
+//     once more by itself, beside the next ones: a report that cannot be written, or whose delivery somebody else
+//     keeps locked, fails alone. When nobody knows whether a commit succeeded, each is told so.
+//   - A client that hangs up changes nothing. When a report's time is over, it is taken back if nobody has begun to
+//     write it; else the transaction ends by the first deadline that one of its reports has, and the others, which
+//     have time left, are recorded once more by themselves.
+//   - Closing the store refuses new reports and waits for those that it has, which are recorded, or refused when their
+//     time is over.
+//   - The spans of a shared transaction belong to the trace of the report with the first deadline.
 package store
 
 import (
@@ -160,8 +183,12 @@ func gormConfig() *gorm.Config {
 // Pools returns the pools of connections by name, for their figures alone: every statement goes through gorm.
 func (s *Store) Pools() map[string]*sql.DB { return s.engine.named() }
 
-// Close closes the pools. No method may be called afterwards.
-func (s *Store) Close() error { return s.engine.close() }
+// Close answers the calls of Record that are going on, takes no more of them, and closes the pools. No other method
+// may be called afterwards, nor be going on.
+func (s *Store) Close() error {
+	s.group.close()
+	return s.engine.close()
+}
 
 // SetClockOffset makes the store's clock, by which leases end and deliveries get due, differ from the database's.
 // It is for tests, which cannot wait.
