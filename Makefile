@@ -7,7 +7,7 @@ OAPI_CODEGEN = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 STATICCHECK  = go run honnef.co/go/tools/cmd/staticcheck
 WITH_POSTGRES = go run ./internal/testpg --
 
-.PHONY: help run build test test-race test-contract test-browser test-kills lint generate verify bench tools
+.PHONY: help run build test test-race test-contract test-browser test-kills lint generate verify bench bench-bounds bench-micro tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -55,8 +55,16 @@ verify: ## Generate again and fail on any difference
 	$(MAKE) --no-print-directory generate && \
 	diff -r "$$before/gen" gen || { echo "gen/ is not what openapi/ generates; it is now, look at it and commit it"; exit 1; }
 
-bench: ## Measure latency, start, memory, growth and overload, and print them beside their bounds
+bench: ## Measure how many reports are recorded, beside PostgreSQL's own pgbench (needs pgbench)
+	go run ./internal/throughput
+
+bench-bounds: ## Measure latency, start, memory, growth and overload, and print them beside their bounds
 	$(WITH_POSTGRES) go run ./internal/bench
+
+# COUNT=10 gives benchstat enough to compare two states of the code.
+COUNT ?= 1
+bench-micro: ## Run the Go benchmarks of what a report goes through, with their allocations
+	go test -run '^$$' -bench . -benchmem -count=$(COUNT) ./internal/httpapi ./internal/apikey ./internal/store
 
 # Tools in other languages, for "make test-contract" alone, by their lock files.
 tools: .tools/node/installed .tools/python/installed

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/numora/delivery/internal/bench/program"
 )
 
 const (
@@ -25,12 +27,12 @@ const (
 	postgresVariable = "NUMORA_TEST_POSTGRES_URL"
 )
 
-func measureSQLiteHistory(ctx context.Context, built program, s settings) ([]row, error) {
+func measureSQLiteHistory(ctx context.Context, built program.Program, s settings) ([]row, error) {
 	return measureHistory(ctx, built, s, sqliteEngine,
-		"sqlite:"+filepath.Join(built.directory, "small.db"), "sqlite:"+filepath.Join(built.directory, "large.db"))
+		"sqlite:"+filepath.Join(built.Directory, "small.db"), "sqlite:"+filepath.Join(built.Directory, "large.db"))
 }
 
-func measurePostgresHistory(ctx context.Context, built program, s settings) (rows []row, err error) {
+func measurePostgresHistory(ctx context.Context, built program.Program, s settings) (rows []row, err error) {
 	return onPostgres(ctx, "audit page and document, PostgreSQL", func(small, large string) ([]row, error) {
 		return measureHistory(ctx, built, s, postgresEngine, small, large)
 	})
@@ -71,7 +73,7 @@ func withDatabase(serverURL, name string) (string, error) {
 }
 
 // measureHistory asks two servers in turn for the same: one on a small, one on a large history.
-func measureHistory(ctx context.Context, built program, s settings, e engine, smallURL, largeURL string) (rows []row, err error) {
+func measureHistory(ctx context.Context, built program.Program, s settings, e engine, smallURL, largeURL string) (rows []row, err error) {
 	small, err := makeHistory(ctx, built, e, smallURL, smallHistory)
 	if err != nil {
 		return nil, err
@@ -82,12 +84,12 @@ func measureHistory(ctx context.Context, built program, s settings, e engine, sm
 	}
 	var actions []action
 	for _, h := range []history{small, large} {
-		running, startErr := built.start(ctx, h.databaseURL)
+		running, startErr := built.Start(ctx, h.databaseURL)
 		if startErr != nil {
 			return nil, startErr
 		}
-		defer func() { err = errors.Join(err, running.stop()) }()
-		c := newClient(running.origin, h.key)
+		defer func() { err = errors.Join(err, running.Stop()) }()
+		c := newClient(running.Origin, h.key)
 		defer c.close()
 		if err := c.checkHistory(ctx, documentRead); err != nil {
 			return nil, err
@@ -111,8 +113,8 @@ func measureHistory(ctx context.Context, built program, s settings, e engine, sm
 // history is a database that was filled, and a key for it.
 type history struct{ databaseURL, key string }
 
-func makeHistory(ctx context.Context, built program, e engine, databaseURL string, attempts int) (history, error) {
-	key, err := built.prepareDatabase(ctx, databaseURL)
+func makeHistory(ctx context.Context, built program.Program, e engine, databaseURL string, attempts int) (history, error) {
+	key, err := built.Prepare(ctx, databaseURL)
 	if err != nil {
 		return history{}, err
 	}

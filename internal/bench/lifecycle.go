@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/numora/delivery/internal/bench/program"
 )
 
 const (
@@ -20,9 +22,9 @@ const (
 )
 
 // measureServer measures a server over its life: recording, idling, starting again.
-func measureServer(ctx context.Context, built program, s settings) ([]row, error) {
-	databaseURL := "sqlite:" + filepath.Join(built.directory, "reports.db")
-	key, err := built.prepareDatabase(ctx, databaseURL)
+func measureServer(ctx context.Context, built program.Program, s settings) ([]row, error) {
+	databaseURL := "sqlite:" + filepath.Join(built.Directory, "reports.db")
+	key, err := built.Prepare(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -38,14 +40,14 @@ func measureServer(ctx context.Context, built program, s settings) ([]row, error
 	return append(rows, starts), nil
 }
 
-func measureFirstRun(ctx context.Context, built program, databaseURL, key string, reports int) (rows []row, err error) {
-	running, err := built.start(ctx, databaseURL)
+func measureFirstRun(ctx context.Context, built program.Program, databaseURL, key string, reports int) (rows []row, err error) {
+	running, err := built.Start(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, running.stop()) }()
+	defer func() { err = errors.Join(err, running.Stop()) }()
 	progress("%d reports", reports)
-	rows, err = measureRecording(ctx, running, key, built.directory, reports)
+	rows, err = measureRecording(ctx, running, key, built.Directory, reports)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +60,8 @@ func measureFirstRun(ctx context.Context, built program, databaseURL, key string
 }
 
 // measureRecording takes turns between reports and fsyncs of a file in the directory, which is the database's.
-func measureRecording(ctx context.Context, running *server, key, directory string, reports int) (rows []row, err error) {
-	c := newClient(running.origin, key)
+func measureRecording(ctx context.Context, running *program.Server, key, directory string, reports int) (rows []row, err error) {
+	c := newClient(running.Origin, key)
 	defer c.close()
 	for i := range documentCount {
 		if err := c.registerDocument(ctx, fmt.Sprintf("doc-%d", i)); err != nil {
@@ -97,7 +99,7 @@ func measureRecording(ctx context.Context, running *server, key, directory strin
 	}, nil
 }
 
-func measureIdleMemory(ctx context.Context, running *server) (row, error) {
+func measureIdleMemory(ctx context.Context, running *program.Server) (row, error) {
 	const what = "idle resident memory"
 	if _, err := os.Stat("/proc/self/status"); errors.Is(err, os.ErrNotExist) {
 		return measured(what, "not measured: there is no /proc here"), nil
@@ -107,22 +109,22 @@ func measureIdleMemory(ctx context.Context, running *server) (row, error) {
 	case <-ctx.Done():
 		return row{}, context.Cause(ctx)
 	}
-	memory, err := running.residentMemory()
+	memory, err := running.ResidentMemory()
 	if err != nil {
 		return row{}, err
 	}
 	return bounded(what, mebibytes(memory), mebibytes(memoryBound), memory <= memoryBound), nil
 }
 
-func measureStarts(ctx context.Context, built program, databaseURL string, starts int) (row, error) {
+func measureStarts(ctx context.Context, built program.Program, databaseURL string, starts int) (row, error) {
 	var taken times
 	for range starts {
-		running, err := built.start(ctx, databaseURL)
+		running, err := built.Start(ctx, databaseURL)
 		if err != nil {
 			return row{}, err
 		}
-		taken = append(taken, running.readyAfter)
-		if err := running.stop(); err != nil {
+		taken = append(taken, running.ReadyAfter)
+		if err := running.Stop(); err != nil {
 			return row{}, err
 		}
 	}

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/numora/delivery/internal/bench/part"
+	"github.com/numora/delivery/internal/bench/program"
 )
 
 const (
@@ -28,28 +31,28 @@ const (
 )
 
 // measureLoris attacks one of two servers, in turn, while good clients record reports on both.
-func measureLoris(ctx context.Context, built program, _ settings) (rows []row, err error) {
+func measureLoris(ctx context.Context, built program.Program, _ settings) (rows []row, err error) {
 	var targets []target
 	var servers []*os.Process
 	for _, name := range []string{"one", "other"} {
-		databaseURL := "sqlite:" + filepath.Join(built.directory, "loris-"+name+".db")
-		key, err := built.prepareDatabase(ctx, databaseURL)
+		databaseURL := "sqlite:" + filepath.Join(built.Directory, "loris-"+name+".db")
+		key, err := built.Prepare(ctx, databaseURL)
 		if err != nil {
 			return nil, err
 		}
-		running, startErr := built.start(ctx, databaseURL)
+		running, startErr := built.Start(ctx, databaseURL)
 		if startErr != nil {
 			return nil, startErr
 		}
-		defer func() { err = errors.Join(err, running.stop()) }()
-		targets, servers = append(targets, target{running.origin, key}), append(servers, running.process)
+		defer func() { err = errors.Join(err, running.Stop()) }()
+		targets, servers = append(targets, target{running.Origin, key}), append(servers, running.Process)
 	}
 	// One processor is enough for it: the others are for what is measured.
-	attacker, err := startPart(ctx, attackerPart, "GOMAXPROCS=1")
+	attacker, err := part.Start(ctx, attackerPart, "GOMAXPROCS=1")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, attacker.stop()) }()
+	defer func() { err = errors.Join(err, attacker.Stop()) }()
 	good := newLoad(goodClients, goodPause, targets...)
 	defer good.close()
 	if err := good.register(ctx); err != nil {
@@ -57,7 +60,7 @@ func measureLoris(ctx context.Context, built program, _ settings) (rows []row, e
 	}
 	progress("%d rounds of a slow-loris of %d connections", lorisRounds, lorisConnections)
 	found := newLorisFindings(
-		newMeter(servers[0], servers[1], attacker.process), newMeter(servers[1], servers[0], attacker.process))
+		newMeter(servers[0], servers[1], attacker.Process), newMeter(servers[1], servers[0], attacker.Process))
 	for round := range lorisRounds {
 		if err := found.round(ctx, good, attacker, targets, round%2); err != nil {
 			return nil, err
@@ -80,7 +83,7 @@ func newLorisFindings(meters ...*meter) *lorisFindings {
 }
 
 // round measures with an attack on one of the servers, then without.
-func (f *lorisFindings) round(ctx context.Context, good *load, attacker *player, targets []target, server int) error {
+func (f *lorisFindings) round(ctx context.Context, good *load, attacker *part.Player, targets []target, server int) error {
 	var taken []times
 	record := func(lasts time.Duration) (err error) {
 		taken, err = good.measure(ctx, lasts)
@@ -88,7 +91,7 @@ func (f *lorisFindings) round(ctx context.Context, good *load, attacker *player,
 	}
 	var before, attack attackAnswer
 	order := attackOrder{strings.TrimPrefix(targets[server].origin, "http://"), targets[server].key, lorisConnections}
-	if err := errors.Join(attacker.ask(order, &before), record(lorisSettles)); err != nil {
+	if err := errors.Join(attacker.Ask(order, &before), record(lorisSettles)); err != nil {
 		return err
 	}
 	if err := f.meters[server].during(func() error { return record(lorisAttack) }); err != nil {
@@ -103,7 +106,7 @@ func (f *lorisFindings) round(ctx context.Context, good *load, attacker *player,
 	f.newcomers = append(f.newcomers, time.Since(began))
 	f.attacked = append(f.attacked, taken[server]...)
 	f.elsewhere = append(f.elsewhere, taken[1-server]...)
-	if err := errors.Join(attacker.ask(attackOrder{}, &attack), record(lorisSettles), record(lorisCalm)); err != nil {
+	if err := errors.Join(attacker.Ask(attackOrder{}, &attack), record(lorisSettles), record(lorisCalm)); err != nil {
 		return err
 	}
 	f.open = min(f.open, attack.Open)

@@ -65,7 +65,16 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/numora/delivery/internal/bench/part"
+	"github.com/numora/delivery/internal/bench/program"
 )
+
+// parts are what this program does in a process of its own, apart from the one that measures.
+var parts = part.Parts{
+	attackerPart: playAttacker,
+	twinsPart:    playTwins,
+}
 
 // settings say how much to measure and where.
 type settings struct {
@@ -79,7 +88,7 @@ type settings struct {
 }
 
 func main() {
-	if play := partOf(os.Args); play != nil {
+	if play := parts.Of(os.Args); play != nil {
 		if err := play(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -137,13 +146,13 @@ func run(ctx context.Context, s settings) (rows []row, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
 
 	progress("building the server")
-	built, err := buildProgram(ctx, directory)
+	built, err := program.Build(ctx, directory)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("not done after %s; -limit allows more", s.limit))
 	defer cancel()
-	for _, measure := range []func(context.Context, program, settings) ([]row, error){
+	for _, measure := range []func(context.Context, program.Program, settings) ([]row, error){
 		measureServer, measureLoris, measureObserving, measureSQLiteHistory, measurePostgresHistory, measureSQLiteOutbox, measurePostgresOutbox,
 	} {
 		measured, err := measure(ctx, built, s)

@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/numora/delivery/internal/bench/part"
+	"github.com/numora/delivery/internal/bench/program"
 )
 
 const (
@@ -21,14 +24,14 @@ const (
 
 // measureObserving measures what log and metrics cost over each database and, where it does not drown in what a
 // database takes, over none.
-func measureObserving(ctx context.Context, built program, _ settings) (rows []row, err error) {
+func measureObserving(ctx context.Context, built program.Program, _ settings) (rows []row, err error) {
 	const none = "no database"
 	without, err := observe(ctx, built, none, "", observingAlone)
 	if err != nil {
 		return nil, err
 	}
 	rows = append(rows, without.rows(none, false)...)
-	overSQLite, err := observe(ctx, built, sqliteEngine.name, "sqlite:"+filepath.Join(built.directory, "twins.db"), observingRounds)
+	overSQLite, err := observe(ctx, built, sqliteEngine.name, "sqlite:"+filepath.Join(built.Directory, "twins.db"), observingRounds)
 	if err != nil {
 		return rows, err
 	}
@@ -51,20 +54,20 @@ func measureObserving(ctx context.Context, built program, _ settings) (rows []ro
 }
 
 // observe lets the twins take reports in turn, for so many rounds.
-func observe(ctx context.Context, built program, over, databaseURL string, rounds int) (found observation, err error) {
+func observe(ctx context.Context, built program.Program, over, databaseURL string, rounds int) (found observation, err error) {
 	var key string
 	if databaseURL != "" {
-		if key, err = built.prepareDatabase(ctx, databaseURL); err != nil {
+		if key, err = built.Prepare(ctx, databaseURL); err != nil {
 			return found, err
 		}
 	}
-	twins, err := startPart(ctx, twinsPart)
+	twins, err := part.Start(ctx, twinsPart)
 	if err != nil {
 		return found, err
 	}
-	defer func() { err = errors.Join(err, twins.stop()) }()
+	defer func() { err = errors.Join(err, twins.Stop()) }()
 	var at twinsAnswer
-	if err := twins.ask(twinsOrder{databaseURL, key, filepath.Join(built.directory, "twins.log")}, &at); err != nil {
+	if err := twins.Ask(twinsOrder{databaseURL, key, filepath.Join(built.Directory, "twins.log")}, &at); err != nil {
 		return found, err
 	}
 	progress("%s: %d rounds of reports with and without log and metrics", over, rounds)
@@ -79,7 +82,7 @@ func observe(ctx context.Context, built program, over, databaseURL string, round
 	for round := range observingWarmUp + rounds {
 		if round == 0 || round == observingWarmUp {
 			for i := range found {
-				found[i] = twinFindings{meter: newMeter(twins.process)}
+				found[i] = twinFindings{meter: newMeter(twins.Process)}
 			}
 		}
 		for i := range loads {

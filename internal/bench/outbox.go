@@ -8,16 +8,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+
+	"github.com/numora/delivery/internal/bench/program"
 )
 
 const dueDeliveries = 1000 // in either database
 
-func measureSQLiteOutbox(ctx context.Context, built program, s settings) ([]row, error) {
+func measureSQLiteOutbox(ctx context.Context, built program.Program, s settings) ([]row, error) {
 	return measureOutbox(ctx, built, s, sqliteEngine,
-		"sqlite:"+filepath.Join(built.directory, "due.db"), "sqlite:"+filepath.Join(built.directory, "settled.db"))
+		"sqlite:"+filepath.Join(built.Directory, "due.db"), "sqlite:"+filepath.Join(built.Directory, "settled.db"))
 }
 
-func measurePostgresOutbox(ctx context.Context, built program, s settings) (rows []row, err error) {
+func measurePostgresOutbox(ctx context.Context, built program.Program, s settings) (rows []row, err error) {
 	return onPostgres(ctx, "outbox, PostgreSQL", func(small, large string) ([]row, error) {
 		return measureOutbox(ctx, built, s, postgresEngine, small, large)
 	})
@@ -42,22 +44,22 @@ func onPostgres(ctx context.Context, what string, measure func(small, large stri
 
 // measureOutbox asks two servers in turn for the same: one where all that there is is due, one where as much again is
 // settled as the settings say.
-func measureOutbox(ctx context.Context, built program, s settings, e engine, smallURL, largeURL string) (rows []row, err error) {
+func measureOutbox(ctx context.Context, built program.Program, s settings, e engine, smallURL, largeURL string) (rows []row, err error) {
 	var actions []action
 	for databaseURL, settled := range map[string]int{smallURL: 0, largeURL: s.attempts} {
-		key, err := built.prepareDatabase(ctx, databaseURL)
+		key, err := built.Prepare(ctx, databaseURL)
 		if err != nil {
 			return nil, err
 		}
 		if err := e.fillOutbox(ctx, databaseURL, settled); err != nil {
 			return nil, err
 		}
-		running, startErr := built.start(ctx, databaseURL)
+		running, startErr := built.Start(ctx, databaseURL)
 		if startErr != nil {
 			return nil, startErr
 		}
-		defer func() { err = errors.Join(err, running.stop()) }()
-		c := newClient(running.origin, key)
+		defer func() { err = errors.Join(err, running.Stop()) }()
+		c := newClient(running.Origin, key)
 		defer c.close()
 		asked := []action{c.outbox, func(ctx context.Context) error { return c.claimAndRelease(ctx, 1) }, func(ctx context.Context) error { return c.claimAndRelease(ctx, pageSize) }}
 		if settled == 0 {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"testing"
+
+	"github.com/numora/delivery/internal/bench/part"
 )
 
 // TestMain lets this test program play the parts, as the program itself does.
 func TestMain(m *testing.M) {
-	if play := partOf(os.Args); play != nil {
+	if play := parts.Of(os.Args); play != nil {
 		if err := play(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -47,50 +49,50 @@ func play(t *testing.T, name string) (orders *json.Encoder, answers *json.Decode
 }
 
 func TestPlayer_AnswersUntilStopped(t *testing.T) {
-	p, err := startPart(t.Context(), attackerPart)
+	p, err := part.Start(t.Context(), attackerPart)
 	check(t, err)
 	for range 2 {
 		answer := attackAnswer{Open: -1}
-		check(t, p.ask(attackOrder{}, &answer))
+		check(t, p.Ask(attackOrder{}, &answer))
 		if answer != (attackAnswer{}) {
 			t.Errorf("an attack that never was is told of: %+v", answer)
 		}
 	}
-	check(t, p.stop())
+	check(t, p.Stop())
 }
 
 func TestPlayer_EndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	p, err := startPart(ctx, attackerPart)
+	p, err := part.Start(ctx, attackerPart)
 	check(t, err)
 	cancel()
-	if p.wait() == nil { // though there could be more orders
+	if ended, err := p.Process.Wait(); err != nil || ended.Success() { // though there could be more orders
 		t.Error("it ended by itself")
 	}
 }
 
 func TestPlayer_GivenUp_IsNoError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	p, err := startPart(ctx, attackerPart)
+	p, err := part.Start(ctx, attackerPart)
 	check(t, err)
 	cancel()
-	check(t, p.stop())
+	check(t, p.Stop())
 }
 
 func TestPlayer_SaysWhatWentWrong(t *testing.T) {
-	p, err := startPart(t.Context(), twinsPart)
+	p, err := part.Start(t.Context(), twinsPart)
 	check(t, err)
-	if err := p.ask(twinsOrder{LogFile: "/nowhere/twins.log"}, new(twinsAnswer)); err == nil {
+	if err := p.Ask(twinsOrder{LogFile: "/nowhere/twins.log"}, new(twinsAnswer)); err == nil {
 		t.Error("there was an answer")
 	}
-	if err := p.stop(); err == nil || !containsAll(err.Error(), `"twins"`, "/nowhere/twins.log") {
+	if err := p.Stop(); err == nil || !containsAll(err.Error(), `"twins"`, "/nowhere/twins.log") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestPartOf_OnlyParts(t *testing.T) {
 	for _, arguments := range [][]string{nil, {"bench"}, {"bench", "-dir"}, {"bench", "twins", "more"}, {"twins"}} {
-		if partOf(arguments) != nil {
+		if parts.Of(arguments) != nil {
 			t.Errorf("%q plays a part", arguments)
 		}
 	}

@@ -16,8 +16,9 @@ const (
 	readyLimit    = 60 * time.Second
 	readyInterval = 20 * time.Millisecond
 
-	// maxConnections leaves room for the test binaries of several packages, each with pools of its own.
-	maxConnections = "200"
+	// maxConnections leaves room for the test binaries of several packages, each with pools of its own, and for the
+	// 256 clients of the benchmark.
+	maxConnections = "400"
 )
 
 // startInstalled makes a cluster in the home and starts its server on a Unix socket there.

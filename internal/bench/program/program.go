@@ -1,4 +1,6 @@
-package main
+// Package program builds the server, starts it as a process of its own, as it is run in production, and stops it. It is
+// shared by the commands that measure it.
+package program
 
 import (
 	"bytes"
@@ -22,25 +24,25 @@ const (
 	stopLimit  = 15 * time.Second // the server itself gives its last requests less
 )
 
-// program is a built numora-delivery, in the temporary directory of this run.
-type program struct {
+// Program is a built numora-delivery, in the temporary directory of this run.
+type Program struct {
+	Directory string
 	path      string
-	directory string
 }
 
-// buildProgram builds the server as it is shipped: without cgo.
-func buildProgram(ctx context.Context, directory string) (program, error) {
-	built := program{path: filepath.Join(directory, "numora-delivery"), directory: directory}
+// Build builds the server as it is shipped: without cgo.
+func Build(ctx context.Context, directory string) (Program, error) {
+	built := Program{Directory: directory, path: filepath.Join(directory, "numora-delivery")}
 	build := exec.CommandContext(ctx, "go", "build", "-o", built.path, "github.com/numora/delivery/cmd/numora-delivery")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
-		return program{}, fmt.Errorf("build the server: %w\n%s", err, output)
+		return Program{}, fmt.Errorf("build the server: %w\n%s", err, output)
 	}
 	return built, nil
 }
 
 // command prepares a run on a database with nothing else set, whatever the environment says.
-func (p program) command(ctx context.Context, databaseURL string, arguments ...string) *exec.Cmd {
+func (p Program) command(ctx context.Context, databaseURL string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, p.path, arguments...)
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, "NUMORA_")
@@ -48,8 +50,8 @@ func (p program) command(ctx context.Context, databaseURL string, arguments ...s
 	return command
 }
 
-// prepareDatabase makes the schema and a key with every scope that is needed here, and returns the key.
-func (p program) prepareDatabase(ctx context.Context, databaseURL string) (key string, err error) {
+// Prepare makes the schema and a key with every scope that is needed here, and returns the key.
+func (p Program) Prepare(ctx context.Context, databaseURL string) (key string, err error) {
 	var printed []byte
 	for _, arguments := range [][]string{
 		{"migrate"},
@@ -65,11 +67,11 @@ func (p program) prepareDatabase(ctx context.Context, databaseURL string) (key s
 	return strings.TrimSpace(string(printed)), nil
 }
 
-// server is a running numora-delivery.
-type server struct {
-	origin     string        // http://HOST:PORT
-	readyAfter time.Duration // since the start of its process
-	process    *os.Process
+// Server is a running numora-delivery.
+type Server struct {
+	Origin     string        // http://HOST:PORT
+	ReadyAfter time.Duration // since the start of its process
+	Process    *os.Process
 	log        string
 
 	interrupted func() error // tells whether the whole measurement is being given up
@@ -79,13 +81,13 @@ type server struct {
 }
 
 // start runs a server on a database and returns when it is ready.
-func (p program) start(ctx context.Context, databaseURL string) (*server, error) {
+func (p Program) Start(ctx context.Context, databaseURL string) (*Server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	// A file takes the log without this process having to read it, which would disturb what is measured.
-	log, err := os.CreateTemp(p.directory, "server-*.log")
+	log, err := os.CreateTemp(p.Directory, "server-*.log")
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +100,8 @@ func (p program) start(ctx context.Context, databaseURL string) (*server, error)
 	command.Stdout, command.Stderr = log, log
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = stopLimit
-	s := &server{
-		origin: "http://" + address, log: log.Name(),
+	s := &Server{
+		Origin: "http://" + address, log: log.Name(),
 		interrupted: ctx.Err, askToEnd: askToEnd, ended: make(chan struct{}),
 	}
 	began := time.Now()
@@ -107,15 +109,15 @@ func (p program) start(ctx context.Context, databaseURL string) (*server, error)
 		askToEnd()
 		return nil, err
 	}
-	s.process = command.Process
+	s.Process = command.Process
 	go func() {
 		s.err = command.Wait()
 		close(s.ended)
 	}()
 	if err := s.waitReady(ctx); err != nil {
-		return nil, errors.Join(err, s.stop())
+		return nil, errors.Join(err, s.Stop())
 	}
-	s.readyAfter = time.Since(began)
+	s.ReadyAfter = time.Since(began)
 	return s, nil
 }
 
@@ -129,11 +131,11 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-func (s *server) waitReady(ctx context.Context) error {
+func (s *Server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("the server was not ready within %s", readyLimit))
 	defer cancel()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.origin+"/readyz", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Origin+"/readyz", nil)
 		if err != nil {
 			return err
 		}
@@ -156,8 +158,8 @@ func (s *server) waitReady(ctx context.Context) error {
 	}
 }
 
-// stop asks the server to end and waits until it has. What went wrong comes with the end of its log.
-func (s *server) stop() error {
+// Stop asks the server to end and waits until it has. What went wrong comes with the end of its log.
+func (s *Server) Stop() error {
 	s.askToEnd()
 	<-s.ended
 	// A Ctrl-C at the terminal reaches the server as well as this program, which then asks it a second time:
@@ -169,9 +171,9 @@ func (s *server) stop() error {
 	return errors.Join(fmt.Errorf("the server ended with: %w\n%s", s.err, log[max(0, len(log)-2000):]), err)
 }
 
-// residentMemory returns how many bytes of the server are in memory; only Linux tells.
-func (s *server) residentMemory() (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Pid))
+// ResidentMemory returns how many bytes of the server are in memory; only Linux tells.
+func (s *Server) ResidentMemory() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
