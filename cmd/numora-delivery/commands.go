@@ -32,7 +32,7 @@ func (c *migrate) Run(ctx context.Context) error { return app.Migrate(ctx, c.Dat
 type keys struct {
 	Create createKey `cmd:"" help:"Make a key and print it; it is shown this once."`
 	List   listKeys  `cmd:"" help:"List all keys."`
-	Revoke revokeKey `cmd:"" help:"Revoke a key; no server accepts it from then on."`
+	Revoke revokeKey `cmd:"" help:"Revoke a key; within 5 seconds no server accepts it any more."`
 }
 
 type createKey struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,16 +31,99 @@ type Store interface {
 	RevokeKey(ctx context.Context, id string, at time.Time) error
 }
 
-// Authenticator checks presented keys against a store. It asks the store each time; what is to be
-// remembered between requests has its place here.
+// MaxAge is for how long a key is used as it was looked up: for no longer than that, a key that was revoked is still
+// good for requests.
+const MaxAge = 5 * time.Second
+
+// lookUpTimeout bounds a look-up that no request waits for.
+const lookUpTimeout = 3 * time.Second
+
+// Authenticator checks presented keys against a store. It remembers those that the store has for MaxAge, and looks
+// those that are in use up again before that, beside the requests, so that a known key waits for nothing. An id that
+// the store does not have it asks for each time, so that a new key works at once. However many requests want to know
+// the same key, there is one look-up.
 type Authenticator struct {
 	store Store
 	now   func() time.Time
+
+	mu      sync.Mutex
+	known   map[string]lookedUp
+	lookUps map[string]*lookUp // that are going on
+}
+
+// lookedUp is a key as the store had it at some time.
+type lookedUp struct {
+	key Key
+	at  time.Time
+}
+
+// lookUp is a question to the store.
+type lookUp struct {
+	done chan struct{} // closed once the following are set
+	key  Key
+	err  error
 }
 
 // NewAuthenticator returns an authenticator over store by the clock now.
 func NewAuthenticator(store Store, now func() time.Time) *Authenticator {
-	return &Authenticator{store: store, now: now}
+	return &Authenticator{store: store, now: now, known: make(map[string]lookedUp), lookUps: make(map[string]*lookUp)}
+}
+
+// find returns a key of the store as it was no longer than MaxAge ago, or the store's error.
+func (a *Authenticator) find(ctx context.Context, id string) (Key, error) {
+	known, asking := a.remember(ctx, id)
+	if known != nil {
+		return *known, nil
+	}
+	<-asking.done // by the deadline of who asked first, which is not later than ours
+	return asking.key, asking.err
+}
+
+// remember returns a key from memory or, where that is too old, the look-up that there is or was begun for it.
+func (a *Authenticator) remember(ctx context.Context, id string) (*Key, *lookUp) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	known, ok := a.known[id]
+	age := a.now().Sub(known.at)
+	if ok && age < MaxAge/2 {
+		return &known.key, nil
+	}
+	asking := a.lookUps[id]
+	if asking == nil {
+		asking = &lookUp{done: make(chan struct{})}
+		a.lookUps[id] = asking
+		if ok && age < MaxAge {
+			ctx = context.Background() // it is nothing of this request's, which does not wait
+		}
+		go a.ask(ctx, id, asking)
+	}
+	if ok && age < MaxAge {
+		return &known.key, nil
+	}
+	return nil, asking
+}
+
+// ask asks the store for a key, whether or not the request that began it is still there.
+func (a *Authenticator) ask(ctx context.Context, id string, asking *lookUp) {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		deadline = time.Now().Add(lookUpTimeout)
+	}
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	began := a.now() // what changes from now on, the answer may not tell
+	key, err := a.store.Key(ctx, id)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case err == nil:
+		a.known[id] = lookedUp{key, began}
+	case errors.Is(err, ErrNotFound):
+		delete(a.known, id)
+	}
+	delete(a.lookUps, id)
+	asking.key, asking.err = key, err
+	close(asking.done)
 }
 
 // Authenticate returns the key that a request's Authorization headers present, or ErrUnauthorized when
@@ -54,7 +138,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, authorization []string
 	if !strings.EqualFold(scheme, "Bearer") || !ok {
 		return Key{}, ErrUnauthorized
 	}
-	key, err := a.store.Key(ctx, id)
+	key, err := a.find(ctx, id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Key{}, err
 	}

@@ -15,10 +15,14 @@ type memoryStore struct {
 	keys  map[string]Key
 	err   error
 	asked int
+	holds chan struct{} // when set, no question is answered before it is closed
 }
 
 func (s *memoryStore) Key(_ context.Context, id string) (Key, error) {
 	s.asked++
+	if s.holds != nil {
+		<-s.holds
+	}
 	if s.err != nil {
 		return Key{}, s.err
 	}

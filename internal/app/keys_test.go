@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/store/storetest"
 )
 
@@ -45,7 +47,7 @@ func TestKeys_WorkBesideARunningServer(t *testing.T) {
 		if _, stderr, code := run(t, t.TempDir(), environment, "keys", "revoke", listed[1].ID); code != 0 {
 			t.Fatalf("keys revoke: %s", stderr)
 		}
-		worker.wants(http.StatusUnauthorized, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+		waitRevoked(t, &worker)
 		s.wants(http.StatusOK, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
 
 		stdout, _, code = run(t, t.TempDir(), environment, "keys", "list")
@@ -56,6 +58,20 @@ func TestKeys_WorkBesideARunningServer(t *testing.T) {
 			t.Errorf("keys revoke of an unknown key: exit code %d: %s", code, stderr)
 		}
 	})
+}
+
+// waitRevoked waits until a server does not take a revoked key any more, for as long as that may be.
+func waitRevoked(t *testing.T, worker *server) {
+	t.Helper()
+	for limit := time.Now().Add(apikey.MaxAge + 2*time.Second); ; time.Sleep(50 * time.Millisecond) {
+		status, _, err := worker.send(http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
+		if status == http.StatusUnauthorized {
+			return
+		}
+		if err != nil || status != http.StatusOK || time.Now().After(limit) {
+			t.Fatalf("a report with a revoked key: %d, error %v", status, err)
+		}
+	}
 }
 
 func TestKeys_WithoutADatabase_SayWhatToDo(t *testing.T) {

@@ -19,10 +19,15 @@ import (
 // held keeps the writers of a store's group busy, so that what is recorded meanwhile waits, until it is let go.
 type held struct{ s *Store }
 
-func hold(s *Store) *held {
-	s.group.mu.Lock()
-	defer s.group.mu.Unlock()
-	s.group.writers += s.engine.writers()
+func hold(t *testing.T, s *Store) *held {
+	t.Helper()
+	waitUntil(t, "no writer", s, func(g *group) bool {
+		if g.writers > 0 {
+			return false // it is about to find that there is nothing more
+		}
+		g.writers = s.engine.writers()
+		return true
+	})
 	return &held{s}
 }
 
@@ -43,7 +48,7 @@ type recorded struct {
 // recordHeld records attempts, each in a call of its own, which wait together in their order and are then let go.
 func recordHeld(t *testing.T, s *Store, release func(h *held), attempts ...delivery.Attempt) []recorded {
 	t.Helper()
-	h := hold(s)
+	h := hold(t, s)
 	answers := make([]recorded, len(attempts))
 	var calls sync.WaitGroup
 	for i, a := range attempts {
@@ -54,27 +59,26 @@ func recordHeld(t *testing.T, s *Store, release func(h *held), attempts ...deliv
 				answers[i].result = results[0]
 			}
 		})
-		waitFor(t, s, i+1)
+		waitUntil(t, fmt.Sprint(i+1, " submissions"), s, func(g *group) bool { return len(g.waiting) == i+1 })
 	}
 	release(h)
 	calls.Wait()
 	return answers
 }
 
-// waitFor waits until so many submissions wait.
-func waitFor(t *testing.T, s *Store, n int) {
+// waitUntil waits until something is so of the store's group.
+func waitUntil(t *testing.T, what string, s *Store, isSo func(g *group) bool) {
 	t.Helper()
-	for limit := time.Now().Add(10 * time.Second); ; {
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		s.group.mu.Lock()
-		waiting := len(s.group.waiting)
+		is := isSo(&s.group)
 		s.group.mu.Unlock()
-		if waiting == n {
+		if is {
 			return
 		}
 		if time.Now().After(limit) {
-			t.Fatalf("%d submissions wait, want %d", waiting, n)
+			t.Fatalf("waited in vain for: %s", what)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -202,7 +206,7 @@ func TestGroup_WhatWaitsTooLong_IsTakenBack(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		register(t, s)
-		h := hold(s)
+		h := hold(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		a := failedAttempt(1, "run-1", documentID, "dynamics365")
