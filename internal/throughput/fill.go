@@ -36,3 +36,12 @@ func fillPostgres(ctx context.Context, databaseURL string, attempts int) error {
 	}
 	return execute(ctx, databaseURL, append(statements, "VACUUM (ANALYZE)", "CHECKPOINT")...)
 }
+
+// fill gives the yardstick's documents so many attempts, as record.sql would.
+func (y *yardstick) fill(ctx context.Context, attempts int) error {
+	return execute(ctx, y.databaseURL, "SET synchronous_commit = off", fmt.Sprintf(`
+		INSERT INTO yard_attempts (id, document_id, provider, status, execution_id, attempted_at, external_record_id, request_id, recorded_by, recorded_at)
+		SELECT gen_random_uuid(), 'doc-' || (n %% %d + 1), 'dynamics365', 'succeeded', 'n8n-' || gen_random_uuid(), recorded, 'crm-row-001', 'req-1', 'key-1', recorded
+		FROM (SELECT n, now() - interval '30 days' + n * interval '100 milliseconds' AS recorded FROM generate_series(1, %d) AS n) AS numbered`,
+		documentCount, attempts), "VACUUM (ANALYZE)", "CHECKPOINT")
+}

@@ -32,14 +32,23 @@ type settings struct {
 }
 
 // parts are what this program does in a process of its own, apart from the one that measures.
-var parts = part.Parts{loadPart: playLoad}
+var parts = part.Parts{loadPart: playLoad, nothingPart: playNothing}
 
 // measurements are what can be measured, in the order in which it is.
 var measurements = []struct {
 	name    string
 	measure func(context.Context, *bench) ([]row, error)
 }{
+	{"load", measureLoad},
 	{"new", measureNew},
+	{"connections", measureConnections},
+	{"kinds", measureKinds},
+	{"half", measureHalf},
+	{"pages", measurePages},
+	{"overload", measureOverload},
+	{"growth", measureGrowth},
+	{"replicas", measureReplicas},
+	{"sqlite", measureSQLite},
 }
 
 func main() {
