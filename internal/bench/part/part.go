@@ -86,7 +86,9 @@ func (p *Player) Await(answer any) error {
 	return nil
 }
 
-func (p *Player) silent(err error) error { return fmt.Errorf("the part %q does not answer: %w", p.name, err) }
+func (p *Player) silent(err error) error {
+	return fmt.Errorf("the part %q does not answer: %w", p.name, err)
+}
 
 // Stop ends the part and waits until it has ended.
 func (p *Player) Stop() error {
