@@ -1,6 +1,54 @@
-// Command throughput measures how many reports a built server records, beside PostgreSQL's own benchmark:
+// Command throughput measures how many reports a built server records, beside what PostgreSQL itself does with the least
+// work that a report needs, measured by PostgreSQL's own pgbench:
 //
 //	go run ./internal/throughput
+//	go run ./internal/throughput -only new,kinds -rounds 1 -lasts 3s
+//
+// # What it runs on
+//
+// One machine, whose processors the load, the server and PostgreSQL share. PostgreSQL is a throw-away cluster of this run
+// with its own settings, fsync and synchronous_commit above all, on a disk (TMPDIR, where it is in memory, is refused). The
+// server is built as it is shipped, a process of its own with nothing set but the database and where to listen: keys,
+// validation, limits, metrics, and the JSON log, to a file. pgbench has to be installed; figures of processor time and
+// memory need Linux.
+//
+// # What is measured
+//
+// Rates are of closed loops: each connection sends when it has its answer. Reports go to random ones of 100,000
+// registered documents with one delivery each, under execution ids that nobody used before. An answer with another status
+// than the one it should have ends the run, and is shown.
+//
+//   - load: the load alone, on a handler that does nothing. It speaks HTTP by itself, because what it takes is taken from
+//     the server: compare the column LOAD US.
+//   - new, connections: new reports on 64, and on 1, 16 and 256 connections, in turn with pgbench and record.sql at as
+//     many clients.
+//   - kinds: reports of which 9 % are replayed and 1 % conflict; nothing but replays, of the last 100 that each connection
+//     recorded; and 64 writers on one document, in turn with new reports.
+//   - half: an open loop at half of the rate that 64 connections came to a moment before. Each connection has its beat,
+//     and times count from when a report should have been sent, also where the one before it was late. The load's own
+//     timers, of a millisecond, are in them.
+//   - pages: audit pages (limit=20) in turn with read.sql, 32 connections, each table filled with 5 attempts a document.
+//   - overload: 64 connections, then 640 that send again what was refused, when Retry-After says so, then 64 without
+//     a pause in between. Refusals are counted by themselves.
+//   - growth: an empty table and one of -attempts, in turn, two servers on two databases of the cluster.
+//   - replicas: 64 connections spread over one, two and three servers on one database, in turn.
+//   - sqlite: the server over SQLite in turn with a loop that does for SQLite what record.sql does for PostgreSQL: two
+//     prepared statements over the product's schema, a transaction for each report, synchronous=FULL, no HTTP and no
+//     validation.
+//
+// # How to read it
+//
+// A figure is the median of the rounds, each after a warm-up on the same connections. What is compared is measured in turn,
+// and a ratio is the median of the ratios of the rounds, so that whatever else the machine does meets both. Only the ratio
+// to the yardstick of 64 clients, in rows without a pgbench of their own, is one of two medians, and is there when "new"
+// was measured in the same run. Processor time is in seconds for a thousand reports: of the servers, and of all
+// PostgreSQL's processes, those that have ended included; for the loop over SQLite it is all of the loop's. Memory is the
+// most that one server had resident in any of the rounds. pgbench logs the times of one transaction in ten.
+//
+// A bound that does not hold says so in the table and nowhere else: on a busy machine that may be the machine, so run it
+// again. The exit status is 1 only where something could not be measured.
+//
+// The scripts in yardstick/ are fixed: to change them is to change what the bounds mean.
 package main
 
 import (
@@ -32,14 +80,23 @@ type settings struct {
 }
 
 // parts are what this program does in a process of its own, apart from the one that measures.
-var parts = part.Parts{loadPart: playLoad}
+var parts = part.Parts{loadPart: playLoad, nothingPart: playNothing}
 
 // measurements are what can be measured, in the order in which it is.
 var measurements = []struct {
 	name    string
 	measure func(context.Context, *bench) ([]row, error)
 }{
+	{"load", measureLoad},
 	{"new", measureNew},
+	{"connections", measureConnections},
+	{"kinds", measureKinds},
+	{"half", measureHalf},
+	{"pages", measurePages},
+	{"overload", measureOverload},
+	{"growth", measureGrowth},
+	{"replicas", measureReplicas},
+	{"sqlite", measureSQLite},
 }
 
 func main() {

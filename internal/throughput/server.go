@@ -17,6 +17,9 @@ type bench struct {
 	program program.Program
 	cluster *cluster
 	load    *part.Player
+
+	yardstick64 figures // once they are measured
+	databases   int     // made so far
 }
 
 // target is one or more servers on one database.
@@ -45,22 +48,6 @@ func (t *target) stop() (err error) {
 	return err
 }
 
-// startOnPostgres starts servers on a new database with the registered documents and so many attempts.
-func (b *bench) startOnPostgres(ctx context.Context, name string, attempts, replicas int) (*target, error) {
-	databaseURL, err := b.cluster.database(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	key, err := b.program.Prepare(ctx, databaseURL)
-	if err != nil {
-		return nil, err
-	}
-	if err := fillPostgres(ctx, databaseURL, attempts); err != nil {
-		return nil, err
-	}
-	return b.start(ctx, databaseURL, key, replicas)
-}
-
 // running is a load that servers are under.
 type running struct {
 	kind        string
@@ -69,7 +56,7 @@ type running struct {
 	replicas    int // how many servers; 0: all
 	perSecond   float64
 	patient     bool
-	warm        bool          // needs no warm-up
+	atOnce      bool          // without a warm-up
 	lasts       time.Duration // 0: as the settings say
 }
 
@@ -82,7 +69,7 @@ func (b *bench) run(ctx context.Context, t *target, r running) (figure, error) {
 	if r.documents == 0 {
 		order.Documents = documentCount
 	}
-	if r.warm {
+	if r.atOnce {
 		order.WarmUp = 0
 	}
 	if r.lasts > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,26 +12,26 @@ import (
 
 // row is one line of the table. What was not measured is left out.
 type row struct {
-	What        string   `json:"what"`
-	Connections int      `json:"connections,omitempty"`
-	Rate        float64  `json:"rate_per_second,omitempty"`
-	P50         float64  `json:"p50_ms,omitempty"`
-	P99         float64  `json:"p99_ms,omitempty"`
-	Ratio       float64  `json:"ratio_to_yardstick,omitempty"`
-	RatioTo     int      `json:"yardstick_clients,omitempty"`
-	ServerCPU   float64  `json:"server_cpu_s_per_1000,omitempty"`
-	DatabaseCPU float64  `json:"database_cpu_s_per_1000,omitempty"`
-	LoadCPU     float64  `json:"load_cpu_us_per_request,omitempty"`
-	Memory      int64    `json:"peak_memory_bytes,omitempty"`
-	Bounds      []*bound `json:"bounds,omitempty"`
-	Note        string   `json:"note,omitempty"`
+	What        string  `json:"what"`
+	Connections int     `json:"connections,omitempty"`
+	Rate        float64 `json:"rate_per_second,omitempty"`
+	P50         float64 `json:"p50_ms,omitempty"`
+	P99         float64 `json:"p99_ms,omitempty"`
+	Ratio       float64 `json:"ratio_to_yardstick,omitempty"`
+	RatioTo     int     `json:"yardstick_clients,omitempty"`
+	ServerCPU   float64 `json:"server_cpu_s_per_1000,omitempty"`
+	DatabaseCPU float64 `json:"database_cpu_s_per_1000,omitempty"`
+	LoadCPU     float64 `json:"load_cpu_us_per_request,omitempty"`
+	Memory      int64   `json:"peak_memory_bytes,omitempty"`
+	Bounds      []bound `json:"bounds,omitempty"`
+	Note        string  `json:"note,omitempty"`
 }
 
-// bound is a figure that the row is held to.
+// bound is a figure of the row, and the bound it is held to, if there is one.
 type bound struct {
 	Figure string `json:"figure"`
-	Bound  string `json:"bound"`
-	Holds  bool   `json:"holds"`
+	Bound  string `json:"bound,omitempty"`
+	Holds  string `json:"holds"` // yes, NO or -
 }
 
 func newRow(what string, connections int, f figures) row {
@@ -43,6 +44,15 @@ func newRow(what string, connections int, f figures) row {
 	}
 }
 
+// row is a row beside the yardstick of 64 clients, where that was measured in this run.
+func (b *bench) row(what string, connections int, f figures) row {
+	r := newRow(what, connections, f)
+	if len(b.yardstick64) > 0 {
+		r.Ratio, r.RatioTo = f.rate()/b.yardstick64.rate(), yardstickClients
+	}
+	return r
+}
+
 // beside sets the row beside the yardstick.
 func (r row) beside(f, measure figures, clients int) row {
 	r.Ratio, r.RatioTo = f.ratioTo(measure), clients
@@ -51,7 +61,13 @@ func (r row) beside(f, measure figures, clients int) row {
 
 // held holds the row to a bound.
 func (r row) held(holds bool, figure, wanted string) row {
-	r.Bounds = append(r.Bounds, &bound{Figure: figure, Bound: wanted, Holds: holds})
+	r.Bounds = append(r.Bounds, bound{figure, wanted, map[bool]string{true: "yes", false: "NO"}[holds]})
+	return r
+}
+
+// compared shows a ratio that nothing is held to.
+func (r row) compared(ratio float64, to string) row {
+	r.Bounds = append(r.Bounds, bound{fmt.Sprintf("%.2fx %s", ratio, to), "", "-"})
 	return r
 }
 
@@ -79,12 +95,12 @@ func printTable(out io.Writer, rows []row) error {
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", r.What, cell("%.0f", float64(r.Connections)), cell("%.0f", r.Rate),
 			cell("%.2f", r.P50), cell("%.2f", r.P99), ratio, cell("%.3f", r.ServerCPU), cell("%.3f", r.DatabaseCPU),
-			cell("%.1f", r.LoadCPU), cell("%.1f", float64(r.Memory)/(1<<20)))
+			cell("%.1f", r.LoadCPU), cell("%.1f", inMebibytes(r.Memory)))
 		for i, b := range r.Bounds {
 			if i > 0 {
 				_, _ = fmt.Fprint(table, "\n\t\t\t\t\t\t\t\t\t")
 			}
-			_, _ = fmt.Fprintf(table, "\t%s\t%s\t%s", b.Figure, b.Bound, map[bool]string{true: "yes", false: "NO"}[b.Holds])
+			_, _ = fmt.Fprintf(table, "\t%s\t%s\t%s", b.Figure, cmp.Or(b.Bound, "-"), b.Holds)
 		}
 		if len(r.Bounds) == 0 {
 			_, _ = fmt.Fprint(table, "\t-\t-\t-")
@@ -116,3 +132,7 @@ func writeJSON(name string, rows []row) error {
 }
 
 func inMilliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func inText(d time.Duration) string { return fmt.Sprintf("%.2f ms", inMilliseconds(d)) }
+
+func inMebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
