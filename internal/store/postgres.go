@@ -83,12 +83,16 @@ func (e *postgresEngine) open(options Options) (pools, error) {
 
 // sessionSettings hold in every session. A replica that hangs or vanishes in the middle of a transaction must
 // not keep a delivery locked for the others, nor those waiting for it a connection each. Compiling plans costs
-// more than any of these statements.
+// more than any of these statements. Every row is found by an index, one after another: a join that reads all of a
+// table is the better plan while that is empty, and would be kept when it is not.
 const sessionSettings = `
 	SET default_transaction_isolation = 'read committed';
 	SET idle_in_transaction_session_timeout = '5s';
 	SET lock_timeout = '2s';
 	SET enable_seqscan = off;
+	SET enable_hashjoin = off;
+	SET enable_mergejoin = off;
+	SET enable_material = off;
 	SET jit = off`
 
 // prepareSession settles what recording rests on in each new session, whatever the role's or the database's

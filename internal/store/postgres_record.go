@@ -17,7 +17,7 @@ var (
 var lockStatement = `
 	WITH fresh AS MATERIALIZED (
 		SELECT document_id, provider FROM unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)
-		WHERE NOT EXISTS (SELECT FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id)),
+		WHERE (SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id) IS NULL),
 	locked AS MATERIALIZED (
 		SELECT ` + deliveryColumns.list("%") + ` FROM deliveries
 		WHERE (document_id, provider) IN (SELECT document_id, provider FROM fresh)

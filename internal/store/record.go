@@ -71,6 +71,9 @@ func (r *recording) run(tx *gorm.DB) error {
 	if err != nil {
 		return fmt.Errorf("lock deliveries: %w", err)
 	}
+	if found.recorded && r.adding {
+		return errTwinWon // it was not when we looked, and what was added for it must go
+	}
 	if found.recorded {
 		if err := r.settleRecorded(tx); err != nil {
 			return err
