@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,13 +64,32 @@ func TestComputedBy_CountsChildren(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("there is no /proc here")
 	}
-	alone, err := computedBy(false, os.Getpid())
-	if err != nil {
+	ofChildren := func() time.Duration {
+		alone, err := computedBy(false, os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		family, err := computedBy(true, os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return family - alone
+	}
+	before := ofChildren()
+	child := exec.CommandContext(t.Context(), "sh", "-c", "while :; do :; done")
+	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	family, err := computedBy(true, os.Getppid())
-	if err != nil || family < alone {
-		t.Errorf("a parent's family computed %v, its child %v, error %v", family, alone, err)
+	for deadline := time.Now().Add(30 * time.Second); ofChildren() < before+200*time.Millisecond; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a child's time is not counted")
+		}
+	}
+	_ = child.Process.Kill()
+	_ = child.Wait()
+	// What this process itself computes between two readings may be in the difference, but not so much.
+	if after := ofChildren(); after < before+200*time.Millisecond {
+		t.Errorf("children computed %v before, and %v after one of them has ended", before, after)
 	}
 }
 

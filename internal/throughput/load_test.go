@@ -88,6 +88,9 @@ func TestLoad_Kinds(t *testing.T) {
 			if err != nil || !holds(s) {
 				t.Errorf("%d created, %d replayed, %d conflicting, error %v", s.created, s.replayed, s.conflicting, err)
 			}
+			if kind == replays && int64(s.replayed) != answer.Sent {
+				t.Errorf("%d replayed of %d: the others were new", s.replayed, answer.Sent)
+			}
 			// One of each connection may be answered after the end.
 			if got := answer.Took.count(); got > answer.Sent || got < answer.Sent-4 || answer.Computed <= 0 {
 				t.Errorf("counted %d of %d, computed for %v", got, answer.Sent, answer.Computed)
