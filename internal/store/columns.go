@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"reflect"
@@ -24,7 +25,7 @@ func columnsOf(model any) columns {
 	return parsed.Fields
 }
 
-// without leaves out the columns of the primary key.
+// withoutKey leaves out the columns of the primary key.
 func (c columns) withoutKey() columns {
 	var rest columns
 	for _, field := range c {
@@ -101,6 +102,36 @@ func arrayOf[Value, Element any](field *schema.Field, rows reflect.Value, elemen
 		elements[i] = element(value.(Value))
 	}
 	return array{elements}
+}
+
+// destinations returns where the columns of a row are to be scanned to, NULL as the zero value.
+func destinations[Row any](c columns, row *Row) []any {
+	value := reflect.ValueOf(row).Elem()
+	destinations := make([]any, len(c))
+	for i, field := range c {
+		switch destination := field.ReflectValueOf(context.Background(), value).Addr().Interface().(type) {
+		case *string:
+			destinations[i] = orZero[string]{destination}
+		case *bool:
+			destinations[i] = orZero[bool]{destination}
+		case *int:
+			destinations[i] = orZero[int]{destination}
+		default:
+			destinations[i] = destination // reads NULL by itself
+		}
+	}
+	return destinations
+}
+
+// orZero reads NULL as the zero value.
+type orZero[Value any] struct{ destination *Value }
+
+// Scan implements sql.Scanner.
+func (z orZero[Value]) Scan(value any) error {
+	var read sql.Null[Value]
+	err := read.Scan(value)
+	*z.destination = read.V
+	return err
 }
 
 // pointer returns nil for NULL.

@@ -168,6 +168,38 @@ func TestGroup_WhatCannotBeWritten_FailsAlone(t *testing.T) {
 	})
 }
 
+// A mistake in the code must not end the server, nor keep anybody waiting.
+func TestGroup_WhatPanics_FailsAlone(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, url string) {
+		s := migrated(t, url)
+		register(t, s)
+		bad := failedAttempt(2, "run-2", documentID, "dynamics365")
+		panics := func(db *gorm.DB) {
+			if strings.Contains(fmt.Sprint(db.Statement.Vars...)+fmt.Sprintf("%+v", db.Statement.Dest), bad.ExecutionID) {
+				panic("a mistake")
+			}
+		}
+		callbacks := s.writer.Callback()
+		for _, register := range []func(string, func(*gorm.DB)) error{
+			callbacks.Create().Before("gorm:create").Register, callbacks.Row().Before("gorm:row").Register,
+		} {
+			if err := register("test:panic", panics); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answers := recordHeld(t, s, (*held).release, failedAttempt(1, "run-1", documentID, "dynamics365"), bad)
+		if a := answers[0]; a.err != nil || a.result.Result != delivery.Created {
+			t.Errorf("its neighbour: %+v", a)
+		}
+		if a := answers[1]; a.err == nil || !strings.Contains(a.err.Error(), "a mistake") {
+			t.Errorf("the report that it befell: %+v", a)
+		}
+		if _, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(3, "run-3", documentID, "dynamics365")}, nil); err != nil {
+			t.Errorf("the next one: %v", err)
+		}
+	})
+}
+
 // While somebody keeps a delivery locked, reports on other deliveries are recorded.
 func TestGroup_WhatIsLocked_WaitsAlone(t *testing.T) {
 	url := storetest.Postgres(t)

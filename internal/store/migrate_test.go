@@ -203,6 +203,9 @@ func TestPostgres_MigrationThatWaitsForALock_SaysSo(t *testing.T) {
 	}
 	told := 0
 	s := opened(t, url, Options{MigrationWaits: func(reason error) {
+		if errors.Is(reason, errLongMigration) {
+			return // on a busy machine it takes long, too
+		}
 		told++
 		if !strings.Contains(reason.Error(), "55P03") {
 			t.Errorf("told %v", reason)

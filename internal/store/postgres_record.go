@@ -39,35 +39,33 @@ var keepStatement = `
 		ON CONFLICT (execution_id) DO NOTHING RETURNING 1)
 	SELECT count(*) FROM added`
 
-// lockedRow is a row of lockStatement. Without a delivery it has the zero value of one.
-type lockedRow struct {
-	Fresh             int
-	Now               instant
-	Fsync             string
-	SynchronousCommit string
-	Delivery          deliveryRow `gorm:"embedded"`
-}
-
 func (e *postgresEngine) lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliveries, error) {
 	documents, providers, ids := make([]string, len(entries)), make([]string, len(entries)), make([]string, len(entries))
 	for i, entry := range entries {
 		documents[i], providers[i], ids[i] = entry.DocumentID, entry.Provider, entry.ExecutionID
 	}
-	var rows []lockedRow
-	if err := tx.Raw(lockStatement, array{documents}, array{providers}, array{ids}).Scan(&rows).Error; err != nil {
+	rows, err := tx.Raw(lockStatement, array{documents}, array{providers}, array{ids}).Rows()
+	if err != nil {
 		return lockedDeliveries{}, err
 	}
-	last := rows[len(rows)-1] // there is always one; and the last was locked last
-	if err := e.noteSession(last.Fsync, last.SynchronousCommit); err != nil {
-		return lockedDeliveries{}, err
-	}
-	found := lockedDeliveries{recorded: last.Fresh < len(entries), now: last.Now}
-	for _, row := range rows {
-		if row.Delivery.DocumentID != "" {
-			found.deliveries = append(found.deliveries, row.Delivery)
+	defer rows.Close() // its error is that of rows.Err
+	var found lockedDeliveries
+	var fresh int
+	var fsync, synchronousCommit string
+	for rows.Next() { // once at least; and what is locked last comes last, with the time of that
+		var row deliveryRow
+		if err := rows.Scan(append([]any{&fresh, &found.now, &fsync, &synchronousCommit}, destinations(deliveryColumns, &row)...)...); err != nil {
+			return lockedDeliveries{}, err
+		}
+		if row.DocumentID != "" {
+			found.deliveries = append(found.deliveries, row)
 		}
 	}
-	return found, nil
+	if err := rows.Err(); err != nil {
+		return lockedDeliveries{}, err
+	}
+	found.recorded = fresh < len(entries)
+	return found, e.noteSession(fsync, synchronousCommit)
 }
 
 func (e *postgresEngine) keep(tx *gorm.DB, attempts []attemptRow, deliveries []deliveryRow) (added int, err error) {

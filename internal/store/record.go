@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 
 	"gorm.io/gorm"
@@ -48,10 +49,16 @@ func (t target) compare(other target) int {
 // write runs the transaction, by the first deadline that a submission has. One that finds itself overtaken is rolled
 // back whole and run again, so that nothing which depended on being first, such as an added delivery, is left
 // behind. It then finds what overtook it, which is committed by then: so it ends. A single submission waits for a
-// lock again, too; several had better do so apart.
-func (r *recording) write() error {
+// lock again, too; several had better do so apart. A panic is an error of the reports that it befalls: it is not in the
+// goroutine of any request, and would end the process.
+func (r *recording) write() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
 	soonest := slices.MinFunc(r.submissions, func(a, b *submission) int { return a.deadline().Compare(b.deadline()) })
-	err := r.s.writeAgain(soonest.ctx, r.run, func(err error) bool {
+	err = r.s.writeAgain(soonest.ctx, r.run, func(err error) bool {
 		return errors.Is(err, errTwinWon) || len(r.submissions) == 1 && r.s.engine.rolledBack(err)
 	})
 	if err == nil {

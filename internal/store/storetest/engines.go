@@ -30,6 +30,9 @@ func SQLite(t testing.TB) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "numora.db")
 }
 
+// HasPostgres tells whether there is a PostgreSQL, for benchmarks: tests fail without one.
+func HasPostgres() bool { return os.Getenv(PostgresVariable) != "" }
+
 // Postgres returns the URL of a new database, which is dropped with the test. Without a server the test
 // fails: what is not tested on PostgreSQL is not tested.
 func Postgres(t testing.TB) string {
