@@ -44,11 +44,16 @@ func (r bodyReader) read(c echo.Context) ([]byte, error) {
 		return nil, err
 	}
 	call.received = true
-	if deadline, limited := request.Context().Deadline(); limited {
-		setDeadline(c, deadline.Add(time.Since(began)))
+	if took := time.Since(began); took > unnoticed {
+		deadline, _ := request.Context().Deadline() // of limitTime
+		setDeadline(c, deadline.Add(took))
 	}
 	return data, r.admission.again(c.Request().Context(), call)
 }
+
+// unnoticed is how long a body may take to arrive without the request's time being made longer, which costs more than
+// most bodies take.
+const unnoticed = 5 * time.Millisecond
 
 // receive reads a body that may take timeout to arrive, from now: the server's own limit began with the request,
 // and what the key took to be looked up must not count against the client.

@@ -20,14 +20,16 @@ type group struct {
 	s       *Store
 	mu      sync.Mutex
 	waiting []*submission // in the order in which they came
-	writers int           // that take from waiting until nothing is left
+	writers int           // that take from waiting for as long as that is worth it
+	writing int           // how many submissions they are at
 	closed  bool
 	calls   sync.WaitGroup // of Record
 }
 
 // submission is one call of Record.
 type submission struct {
-	ctx      context.Context // with the call's deadline; ends only with that
+	ctx      context.Context // the call's
+	deadline time.Time       // when it has to be written
 	attempts []delivery.Attempt
 	unknown  *delivery.Registration
 
@@ -40,26 +42,26 @@ var errClosed = errors.New("the store is closed")
 
 // Record implements delivery.Store.
 func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown *delivery.Registration) ([]delivery.Recorded, error) {
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	given := &submission{ctx: ctx, attempts: attempts, unknown: unknown, done: make(chan struct{})}
+	given := &submission{ctx: ctx, deadline: deadlineOf(ctx), attempts: attempts, unknown: unknown, done: make(chan struct{})}
 	if !s.group.add(given) {
 		return nil, delivery.Unavailable(errClosed)
 	}
 	defer s.group.calls.Done()
+	late := time.NewTimer(time.Until(given.deadline))
+	defer late.Stop()
 	select {
 	case <-given.done:
-	case <-ctx.Done():
+	case <-late.C:
 		if s.group.withdraw(given) {
-			return nil, delivery.Unavailable(ctx.Err())
+			return nil, delivery.Unavailable(context.DeadlineExceeded)
 		}
 		<-given.done // somebody writes it, and ends by its deadline
 	}
 	return given.results, given.err
 }
 
-// add has a submission written: at once while the engine has use for another writer, else with what else waits
-// when one becomes free. It does not when the store is closed.
+// add has a submission written: at once when nothing is being written, else with what else waits, when a writer becomes
+// free or another is worth it. It does not when the store is closed.
 func (g *group) add(given *submission) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -68,7 +70,7 @@ func (g *group) add(given *submission) bool {
 	}
 	g.calls.Add(1)
 	g.waiting = append(g.waiting, given)
-	if g.writers < g.s.engine.writers() {
+	if g.writers == 0 || g.writers < g.s.engine.writers() && g.writing > 0 && g.worthIt() {
 		g.writers++
 		go g.write()
 	}
@@ -94,11 +96,16 @@ func (g *group) withdraw(given *submission) bool {
 	return i >= 0
 }
 
-// write writes what waits until nothing does.
+// worthIt tells whether a writer should take what waits now: when it is at least as much as is being written. What
+// is less, is better written together with what comes until that is done.
+func (g *group) worthIt() bool { return len(g.waiting) > 0 && len(g.waiting) >= g.writing }
+
+// write writes what waits for as long as that is worth it.
 func (g *group) write() {
+	var taken []*submission
 	for {
 		runtime.Gosched() // whoever is about to add something, may
-		taken := g.take()
+		taken = g.take(len(taken))
 		if len(taken) == 0 {
 			return
 		}
@@ -106,10 +113,16 @@ func (g *group) write() {
 	}
 }
 
-// take returns what is to be written together next. When that is nothing, the writer that asked is no more.
-func (g *group) take() []*submission {
+// take returns what a writer is to write together next, after it has written so many submissions. When that is
+// nothing, the writer that asked is no more.
+func (g *group) take(written int) []*submission {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.writing -= written
+	if !g.worthIt() {
+		g.writers--
+		return nil
+	}
 	n, attempts := 0, 0
 	for n < len(g.waiting) && (n == 0 || attempts+len(g.waiting[n].attempts) <= maxTogether) {
 		attempts += len(g.waiting[n].attempts)
@@ -117,9 +130,7 @@ func (g *group) take() []*submission {
 	}
 	taken := slices.Clone(g.waiting[:n])
 	g.waiting = slices.Delete(g.waiting, 0, n)
-	if n == 0 {
-		g.writers--
-	}
+	g.writing += n
 	return taken
 }
 
@@ -153,10 +164,4 @@ func (s *Store) recordTogether(together []*submission, adding bool) {
 	if len(r.aside) > 0 {
 		s.recordTogether(r.aside, true)
 	}
-}
-
-// deadline is when a submission has to be written.
-func (s *submission) deadline() time.Time {
-	deadline, _ := s.ctx.Deadline()
-	return deadline
 }

@@ -82,13 +82,14 @@ func (e *postgresEngine) open(options Options) (pools, error) {
 }
 
 // sessionSettings hold in every session. A replica that hangs or vanishes in the middle of a transaction must
-// not keep a delivery locked for the others, nor those waiting for it a connection each. Compiling plans costs
-// more than any of these statements. Every row is found by an index, one after another: a join that reads all of a
+// not keep a delivery locked for the others, nor those waiting for it a connection each. Planning costs about as much
+// as these statements do, and compiling plans more, so a session plans each once. Every row is found by an index, one after another: a join that reads all of a
 // table is the better plan while that is empty, and would be kept when it is not.
 const sessionSettings = `
 	SET default_transaction_isolation = 'read committed';
 	SET idle_in_transaction_session_timeout = '5s';
-	SET lock_timeout = '2s';
+	SET lock_timeout = '500ms';
+	SET plan_cache_mode = force_generic_plan;
 	SET enable_seqscan = off;
 	SET enable_hashjoin = off;
 	SET enable_mergejoin = off;

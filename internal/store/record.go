@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -57,8 +58,10 @@ func (r *recording) write() (err error) {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
-	soonest := slices.MinFunc(r.submissions, func(a, b *submission) int { return a.deadline().Compare(b.deadline()) })
-	err = r.s.writeAgain(soonest.ctx, r.run, func(err error) bool {
+	soonest := slices.MinFunc(r.submissions, func(a, b *submission) int { return a.deadline.Compare(b.deadline) })
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(soonest.ctx), soonest.deadline)
+	defer cancel()
+	err = r.s.writeAgain(ctx, r.run, func(err error) bool {
 		return errors.Is(err, errTwinWon) || len(r.submissions) == 1 && r.s.engine.rolledBack(err)
 	})
 	if err == nil {

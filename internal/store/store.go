@@ -12,9 +12,10 @@
 // # Reports are written together
 //
 // A commit costs a disk write however much it holds. So a writer takes all reports that wait and records them in one
-// transaction, while others come in for the next; where nothing waits, a report is written at once and by itself.
-// There is no timer and no least number. There are as many writers as the engine has use for: one on SQLite, a few on
-// PostgreSQL.
+// transaction, while others come in for the next; where nothing is being written, a report is written at once and by
+// itself. There is no timer. There are as many writers as the engine has use for: one on SQLite, a few on PostgreSQL,
+// where a second one begins when at least as many reports wait as are being written, since few in a transaction cost
+// nearly what many do.
 //
 //   - How many wait is bounded by who calls: admission lets so many requests into work, and refuses others before it
 //     reads their bodies. A transaction takes 256 attempts at most.
@@ -212,13 +213,14 @@ func (s *Store) adjusted(now instant) instant {
 // overtaken or rolled back through no fault of its own is run again, from the beginning, until the caller's
 // deadline: do must not rely on what an earlier run of it left behind.
 func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadlineOf(ctx))
+	defer cancel()
 	return s.writeAgain(ctx, do, s.engine.rolledBack)
 }
 
-// writeAgain is write, but again tells after which errors the transaction is run again.
+// writeAgain is write, but ctx ends at its deadline alone, and again tells after which errors the transaction is run
+// again.
 func (s *Store) writeAgain(ctx context.Context, do func(tx *gorm.DB) error, again func(error) bool) error {
-	ctx, cancel := detached(ctx)
-	defer cancel()
 	if err := s.requireSchema(ctx); err != nil {
 		return err
 	}
@@ -233,14 +235,13 @@ func (s *Store) writeAgain(ctx context.Context, do func(tx *gorm.DB) error, agai
 	}
 }
 
-// detached returns ctx with its deadline but without its cancellation: a client that hangs up must not decide
-// whether a commit succeeds.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, given := ctx.Deadline()
-	if !given {
-		deadline = time.Now().Add(writeTimeout)
+// deadlineOf returns when a write has to be done. It ends with that alone: a client that hangs up must not decide whether
+// a commit succeeds.
+func deadlineOf(ctx context.Context) time.Time {
+	if deadline, given := ctx.Deadline(); given {
+		return deadline
 	}
-	return context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	return time.Now().Add(writeTimeout)
 }
 
 func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error {
