@@ -41,8 +41,7 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if query.After != nil {
 		selected = selected.Where("(recorded_at, id) < (?, ?)", instant{query.After.RecordedAt}, query.After.AttemptID)
 	}
-	var rows []attemptRow
-	err = s.find(list{
+	rows, err := scanAll[attemptRow](attemptColumns, s.page(list{
 		selected: selected,
 		filters: []filter{
 			{"execution_id", query.ExecutionID},
@@ -56,7 +55,7 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 		kind: "status", kinds: []string{string(delivery.Succeeded), string(delivery.Failed), string(delivery.Skipped)},
 		order: "recorded_at DESC, id DESC",
 		limit: query.Limit + 1, // one more than asked for tells whether there is a next page
-	}, &rows)
+	}))
 	if err != nil {
 		return delivery.AttemptPage{}, s.translate(fmt.Errorf("list attempts: %w", err))
 	}

@@ -22,11 +22,7 @@ func (s *Store) Document(ctx context.Context, id string) (delivery.Document, err
 }
 
 func (s *Store) findDocument(db *gorm.DB, id string) (delivery.Document, error) {
-	now, err := s.now(db)
-	if err != nil {
-		return delivery.Document{}, err
-	}
-	documents, err := findDocuments(db, now, "document.id = ?", id)
+	documents, err := s.findDocuments(db, instant{}, "document.id = ?", id)
 	if err != nil {
 		return delivery.Document{}, err
 	}

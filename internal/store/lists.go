@@ -19,9 +19,12 @@ type list struct {
 	limit    int
 }
 
-// find reads the page into rows. An index of all rows in this order does not exist, and not only for what it would
+// find reads the page into rows.
+func (s *Store) find(l list, rows any) error { return s.page(l).Scan(rows).Error }
+
+// page is the query for the page. An index of all rows in this order does not exist, and not only for what it would
 // cost: PostgreSQL would take it for filters too, and read all that was recorded since the last row that fits.
-func (s *Store) find(l list, rows any) error {
+func (s *Store) page(l list) *gorm.DB {
 	filtered := false
 	for _, f := range l.filters {
 		if f.value == "" {
@@ -37,7 +40,7 @@ func (s *Store) find(l list, rows any) error {
 		filtered = true
 	}
 	if filtered || l.kinds == nil {
-		return l.selected.Order(l.order).Limit(l.limit).Find(rows).Error
+		return l.selected.Order(l.order).Limit(l.limit)
 	}
 	var parts []string
 	var arguments []any
@@ -46,5 +49,5 @@ func (s *Store) find(l list, rows any) error {
 		parts, arguments = append(parts, "SELECT * FROM (?) AS part"), append(arguments, part.Order(l.order).Limit(l.limit))
 	}
 	union := strings.Join(parts, " UNION ALL ") + " ORDER BY " + l.order + " LIMIT ?"
-	return l.selected.Session(&gorm.Session{NewDB: true}).Raw(union, append(arguments, l.limit)...).Scan(rows).Error
+	return l.selected.Session(&gorm.Session{NewDB: true}).Raw(union, append(arguments, l.limit)...)
 }

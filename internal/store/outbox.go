@@ -51,7 +51,7 @@ func (s *Store) outbox(db *gorm.DB, query delivery.OutboxQuery) (delivery.Outbox
 		page.Next = &delivery.OutboxPosition{DueAt: last.DueAt.Time, DocumentID: last.DocumentID}
 	}
 	// Read by their ids: of a subquery PostgreSQL does not know that it finds few, and plans for many.
-	items, err := findItems(db, now, rows, query.Provider)
+	items, err := s.findItems(db, now, rows, query.Provider)
 	for _, row := range rows {
 		// What was claimed or changed meanwhile is not due any more, or not as it was.
 		if item, found := items[row.DocumentID]; found && item.Delivery.DueAt().Equal(row.DueAt.Time) {
@@ -62,7 +62,7 @@ func (s *Store) outbox(db *gorm.DB, query delivery.OutboxQuery) (delivery.Outbox
 }
 
 // findItems returns the documents of rows with their deliveries to the provider, by id.
-func findItems(db *gorm.DB, now instant, rows []deliveryRow, provider string) (map[string]delivery.OutboxItem, error) {
+func (s *Store) findItems(db *gorm.DB, now instant, rows []deliveryRow, provider string) (map[string]delivery.OutboxItem, error) {
 	ids := make([]string, len(rows))
 	for i, row := range rows {
 		ids[i] = row.DocumentID
@@ -70,7 +70,7 @@ func findItems(db *gorm.DB, now instant, rows []deliveryRow, provider string) (m
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	documents, err := findDocuments(db, now, "document.id IN ?", ids)
+	documents, err := s.findDocuments(db, now, "document.id IN ?", ids)
 	items := make(map[string]delivery.OutboxItem, len(documents))
 	for _, document := range documents {
 		for _, d := range document.Deliveries {
@@ -157,7 +157,7 @@ func (s *Store) storeClaims(tx *gorm.DB, rows []deliveryRow, claims map[string]c
 	if err := tx.Save(&rows).Error; err != nil {
 		return nil, fmt.Errorf("lease deliveries: %w", err)
 	}
-	items, err := findItems(tx, now, rows, rows[0].Provider)
+	items, err := s.findItems(tx, now, rows, rows[0].Provider)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // DefaultConnections is how many connections to PostgreSQL one replica opens at most when nothing else is said.
@@ -199,6 +200,8 @@ func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	}
 	return now, e.noteSession(fsync, commit)
 }
+
+func (e *postgresEngine) clock() clause.Expr { return gorm.Expr("clock_timestamp()") }
 
 // noteSession looks at the settings that durability rests on, as a session has them now.
 func (e *postgresEngine) noteSession(fsync, synchronousCommit string) error {

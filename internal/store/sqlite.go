@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	modernc "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -133,6 +134,10 @@ func (e *sqliteEngine) makeWAL() error {
 // now is the process's clock: an embedded database has no other.
 func (e *sqliteEngine) now(*gorm.DB) (instant, error) {
 	return instant{delivery.NewInstant(time.Now())}, nil
+}
+
+func (e *sqliteEngine) clock() clause.Expr {
+	return gorm.Expr("?", instant{delivery.NewInstant(time.Now())})
 }
 
 func (e *sqliteEngine) equals(column string) string { return column + " = ?" }

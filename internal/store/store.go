@@ -43,6 +43,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
 	"github.com/numora/delivery/internal/delivery"
@@ -101,6 +102,8 @@ type engine interface {
 	open(options Options) (pools, error)
 	// now reads the time source of this database, within tx.
 	now(tx *gorm.DB) (instant, error)
+	// clock is the expression for the time source, for a statement that reads it beside other things.
+	clock() clause.Expr
 	// lockFresh locks the deliveries of those entries whose execution id is not recorded, in the order of
 	// (document id, provider), reads them as they are then, and the time.
 	lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliveries, error)

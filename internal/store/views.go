@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -17,8 +18,9 @@ type deliveryView struct {
 	Requeue  auditRow    `gorm:"embedded;embeddedPrefix:requeue__"`
 }
 
-// documentView is a document beside one of its deliveries.
+// documentView is a document beside one of its deliveries, and the time when they were read.
 type documentView struct {
+	Now      instant
 	Document documentRow  `gorm:"embedded;embeddedPrefix:document__"`
 	Beside   deliveryView `gorm:"embedded"`
 }
@@ -77,17 +79,22 @@ func view(db *gorm.DB, from, deliveries string, parts ...viewPart) (*gorm.DB, er
 		Joins("LEFT JOIN audit_entries AS requeue ON requeue.id = delivery.requeue_id"), nil
 }
 
-// findDocuments reads the documents that meet a condition, by id, with their deliveries as of now.
-func findDocuments(db *gorm.DB, now instant, condition string, arguments ...any) ([]delivery.Document, error) {
+// findDocuments reads the documents that meet a condition, by id, with their deliveries, as of now or, where that is zero,
+// of when they are read.
+func (s *Store) findDocuments(db *gorm.DB, now instant, condition string, arguments ...any) ([]delivery.Document, error) {
 	selected, err := view(db, "documents AS document",
 		"LEFT JOIN deliveries AS delivery ON delivery.document_id = document.id AND NOT delivery.retired",
 		append([]viewPart{documentPart}, deliveryParts...)...)
 	if err != nil {
 		return nil, err
 	}
+	selected = selected.Select(strings.Join(selected.Statement.Selects, ", ")+", ? AS now", s.engine.clock())
 	var views []documentView
 	if err := selected.Where(condition, arguments...).Order("document.id, delivery.provider").Find(&views).Error; err != nil {
 		return nil, fmt.Errorf("read documents: %w", err)
+	}
+	if now.IsZero() && len(views) > 0 {
+		now = s.adjusted(views[0].Now)
 	}
 	var documents []delivery.Document
 	for _, v := range views {

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/numora/delivery/internal/delivery"
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// What is asked for all the time costs the database one statement.
+func TestReads_TakeOneRoundTrip(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, url string) {
+		s := migrated(t, url)
+		register(t, s)
+		recorded, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.requireSchema(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		statements := 0
+		count := func(*gorm.DB) { statements++ }
+		callbacks := s.reader.Callback()
+		for _, register := range []func(string, func(*gorm.DB)) error{
+			callbacks.Query().Before("gorm:query").Register, callbacks.Row().Before("gorm:row").Register, callbacks.Raw().Before("gorm:raw").Register,
+		} {
+			if err := register("test:round trips", count); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, read := range map[string]func(ctx context.Context) (found bool, err error){
+			"document": func(ctx context.Context) (bool, error) {
+				document, err := s.Document(ctx, documentID)
+				return len(document.Deliveries) > 0 && !document.AsOf.IsZero(), err
+			},
+			"deliveries of a document": func(ctx context.Context) (bool, error) {
+				page, err := s.Attempts(ctx, delivery.AttemptQuery{DocumentID: documentID, OfDocument: true, Limit: 20})
+				return len(page.Attempts) == 1, err
+			},
+			"attempt": func(ctx context.Context) (bool, error) {
+				attempt, err := s.Attempt(ctx, recorded[0].Attempt.ID)
+				return attempt.ExecutionID == "run-1", err
+			},
+		} {
+			statements = 0
+			if found, err := read(t.Context()); err != nil || !found || statements != 1 {
+				t.Error(fmt.Errorf("%s: found is %t after %d statements: %w", name, found, statements, err))
+			}
+		}
+	})
+}
