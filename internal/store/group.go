@@ -109,7 +109,7 @@ func (g *group) write() {
 		if len(taken) == 0 {
 			return
 		}
-		g.s.recordTogether(taken, false)
+		g.s.recordTogether(taken, g.s.firstWay(taken))
 	}
 }
 
@@ -134,34 +134,56 @@ func (g *group) take(written int) []*submission {
 	return taken
 }
 
-// recordTogether records submissions in one transaction, and those for which something has to be added in another.
-// When one fails and has certainly written nothing, each of its submissions is recorded by itself, once, without
-// others having to wait for it: what one of them suffers from, be it a value or a lock, is nothing to its neighbours.
-func (s *Store) recordTogether(together []*submission, adding bool) {
-	r := recording{s: s, submissions: together, adding: adding}
+// hurry is less time than a statement may wait for a lock and then take.
+const hurry = time.Second
+
+// firstWay is how submissions are recorded that nobody has tried yet. What several attempts of one call come to must not
+// be torn apart; and whose time is nearly over is told that nothing was written, which giving up a transaction makes
+// certain.
+func (s *Store) firstWay(together []*submission) way {
+	needsTransaction := func(given *submission) bool {
+		return len(given.attempts) > 1 || time.Until(given.deadline) < hurry
+	}
+	if !s.engine.optimistic() || slices.ContainsFunc(together, needsTransaction) {
+		return locked
+	}
+	return unlocked
+}
+
+// recordTogether records submissions in one transaction, and those that this leaves in another. When one fails and has
+// certainly written nothing, each of its submissions is recorded by itself, once, without others having to wait for it:
+// what one of them suffers from, be it a value or a lock, is nothing to its neighbours.
+func (s *Store) recordTogether(together []*submission, by way) {
+	r := recording{s: s, submissions: together, way: by}
 	err := r.write()
 	unavailable := (*delivery.UnavailableError)(nil)
 	certain := !errors.As(err, &unavailable) || unavailable.Outcome != delivery.OutcomeUnknown
-	if err != nil && certain && len(together) > 1 {
+	overtaken := errors.Is(err, errTwinWon) || s.engine.rolledBack(err)
+	if err != nil && certain && (len(together) > 1 || by == unlocked && overtaken) {
 		for _, alone := range together {
-			go s.recordTogether([]*submission{alone}, adding)
+			go s.recordTogether([]*submission{alone}, max(by, locked))
 		}
 		return
 	}
 	if err != nil {
-		r.aside = nil
+		r.left = nil
 	}
 	results := make(map[*submission][]delivery.Recorded, len(together))
 	for _, e := range r.entries {
 		results[e.of] = append(results[e.of], e.result)
 	}
+	left := make(map[way][]*submission)
 	for _, given := range together {
-		if !slices.Contains(r.aside, given) {
-			given.results, given.err = results[given], err
-			close(given.done)
+		if next, is := r.left[given]; is {
+			left[next] = append(left[next], given)
+			continue
 		}
+		given.results, given.err = results[given], err
+		close(given.done)
 	}
-	if len(r.aside) > 0 {
-		s.recordTogether(r.aside, true)
+	for _, next := range []way{locked, adding} {
+		if len(left[next]) > 0 {
+			s.recordTogether(left[next], next)
+		}
 	}
 }

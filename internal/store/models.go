@@ -138,6 +138,8 @@ func newDeliveryRow(document documentRow, provider string, now instant, policy d
 	return row
 }
 
+func (r deliveryRow) target() target { return target{r.DocumentID, r.Provider} }
+
 func (r documentRow) reviewed() bool { return r.Stage == string(delivery.Reviewed) }
 
 func (r deliveryRow) standing() delivery.Standing {

@@ -371,3 +371,53 @@ func explainPostgres(t *testing.T, url, mode string) func(*testing.T, statement)
 		return strings.Join(lines, "\n")
 	}
 }
+
+// A session keeps its plans. Those for recording, made while there is next to nothing, must find rows by an index all the
+// same: what is read from one end to the other then, would be for as long as the session lasts.
+func TestPlans_Postgres_Recording_PlannedForNearlyEmptyTables_ServesLargeOnes(t *testing.T) {
+	s := migrated(t, storetest.Postgres(t))
+	register(t, s)
+	if _, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s, "VACUUM ANALYZE")
+	filled := migrated(t, storetest.Postgres(t))
+	fill(t, filled)
+	conditions := regexp.MustCompile(`(Index Cond|TID Cond): `)
+	scans := regexp.MustCompile(`(Index|Index Only|Bitmap Index|Seq|Tid) Scan `)
+	for name, issued := range issued(t, filled) {
+		if !strings.HasPrefix(name, "Record/") {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			for _, given := range issued {
+				err := s.writer.WithContext(t.Context()).Connection(func(db *gorm.DB) error {
+					lines, err := explained(db.Session(&gorm.Session{NewDB: true}), given)
+					if len(scans.FindAllString(lines, -1)) != len(conditions.FindAllString(lines, -1)) {
+						t.Errorf("%s\nreads a whole table:\n%s", given.sql, lines)
+					}
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// explained explains a statement as a session of the store plans it.
+func explained(session *gorm.DB, s statement) (lines string, err error) {
+	if err := session.Exec("PREPARE explained AS " + s.sql).Error; err != nil {
+		return "", err
+	}
+	execute := "EXPLAIN EXECUTE explained"
+	if len(s.arguments) > 0 {
+		execute += " (" + strings.TrimSuffix(strings.Repeat("NULL, ", len(s.arguments)), ", ") + ")"
+	}
+	var steps []string
+	if err := session.Raw(execute).Scan(&steps).Error; err != nil {
+		return "", err
+	}
+	return strings.Join(steps, "\n"), session.Exec("DEALLOCATE explained").Error
+}

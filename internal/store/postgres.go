@@ -76,6 +76,7 @@ func (e *postgresEngine) open(options Options) (pools, error) {
 	e.pool.SetMaxOpenConns(connections)
 	e.pool.SetMaxIdleConns(connections)
 	e.pool.SetConnMaxIdleTime(5 * time.Minute)
+	e.pool.SetConnMaxLifetime(10 * time.Minute) // a plan made for nearly empty tables is not kept for ever
 	e.prober = sql.OpenDB(connector)
 	e.prober.SetMaxOpenConns(1)
 	all, prober := postgres.New(postgres.Config{Conn: e.pool}), postgres.New(postgres.Config{Conn: e.prober})

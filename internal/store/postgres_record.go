@@ -1,6 +1,10 @@
 package store
 
 import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 )
 
@@ -12,67 +16,120 @@ var (
 	deliveryColumns = columnsOf(deliveryRow{})
 )
 
-// lockStatement returns how many of the given reports are not recorded yet, and beside that the deliveries of these
-// with the time that it is when they are locked. Nothing is locked for a replay, which so has nothing to commit.
-var lockStatement = `
-	WITH fresh AS MATERIALIZED (
-		SELECT document_id, provider FROM unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)
-		WHERE (SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id) IS NULL),
-	locked AS MATERIALIZED (
-		SELECT ` + deliveryColumns.list("%") + ` FROM deliveries
-		WHERE (document_id, provider) IN (SELECT document_id, provider FROM fresh)
-		ORDER BY document_id, provider FOR UPDATE)
-	SELECT counted.fresh, clock_timestamp() AS now, current_setting('fsync') AS fsync,
-		current_setting('synchronous_commit') AS synchronous_commit, ` + deliveryColumns.list("locked.%") + `
-	FROM (SELECT count(*) AS fresh FROM fresh) AS counted LEFT JOIN locked ON true`
+// Both are planned once a session, perhaps while the tables are empty, so neither leaves a choice: rows are found by a
+// unique index, one after another, however few there seem to be.
 
-// keepStatement adds attempts that are not recorded yet, moves deliveries on that are locked, and returns how many
-// attempts it added.
+// readStatement returns how many of the given reports are not recorded yet, and beside that the deliveries of these
+// with the time that it is when they are read, or locked, in order, as the last part of the innermost query says. Nothing is
+// locked for a replay.
+const readStatement = `
+	WITH fresh AS MATERIALIZED (
+		SELECT document_id COLLATE "C" AS document_id, provider COLLATE "C" AS provider
+		FROM unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)
+		WHERE (SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id) IS NULL),
+	found AS MATERIALIZED (
+		SELECT delivery.* FROM (SELECT DISTINCT document_id, provider FROM fresh ORDER BY document_id, provider) AS wanted,
+			LATERAL (SELECT xmin::text AS version, %s FROM deliveries
+				WHERE document_id = wanted.document_id AND provider = wanted.provider OFFSET 0 %s) AS delivery)
+	SELECT counted.fresh, clock_timestamp() AS now, current_setting('fsync') AS fsync,
+		current_setting('synchronous_commit') AS synchronous_commit, found.*
+	FROM (SELECT count(*) AS fresh FROM fresh) AS counted LEFT JOIN found ON true`
+
+var (
+	readingStatement = fmt.Sprintf(readStatement, deliveryColumns.list("deliveries.%"), "")
+	lockingStatement = fmt.Sprintf(readStatement, deliveryColumns.list("deliveries.%"), "FOR UPDATE")
+)
+
+// keepStatement moves those of the deliveries on that are still as they were read, adds their attempts, and returns which
+// they are. xmin names the transaction that wrote a row as it is. A row that has one of those that were read has its
+// own: what a transaction wrote is seen all at once. The deliveries are there, so the first INSERT always finds a
+// conflict; a join in an UPDATE might be planned to read the whole table.
 var keepStatement = `
 	WITH moved AS (
-		UPDATE deliveries SET ` + deliveryColumns.withoutKey().list("% = given.%") + `
-		FROM ` + deliveryColumns.unnested("given") + `
-		WHERE deliveries.document_id = given.document_id AND deliveries.provider = given.provider),
+		INSERT INTO deliveries (` + deliveryColumns.list("%") + `)
+		SELECT ` + deliveryColumns.list("%") + ` FROM ` + deliveryColumns.unnested("given") + `
+		ON CONFLICT (document_id, provider) DO UPDATE SET ` + deliveryColumns.withoutKey().list("% = excluded.%") + `
+		WHERE deliveries.xmin = ANY (?::text[]::xid[])
+		RETURNING document_id, provider),
 	added AS (
 		INSERT INTO delivery_attempts (` + attemptColumns.list("%") + `)
 		SELECT ` + attemptColumns.list("%") + ` FROM ` + attemptColumns.unnested("given") + `
-		ON CONFLICT (execution_id) DO NOTHING RETURNING 1)
-	SELECT count(*) FROM added`
+		WHERE ((document_id, provider) IN (SELECT document_id, provider FROM moved)) IS TRUE)
+	SELECT document_id, provider FROM moved`
 
-func (e *postgresEngine) lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliveries, error) {
+func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) (freshDeliveries, error) {
 	documents, providers, ids := make([]string, len(entries)), make([]string, len(entries)), make([]string, len(entries))
 	for i, entry := range entries {
 		documents[i], providers[i], ids[i] = entry.DocumentID, entry.Provider, entry.ExecutionID
 	}
-	rows, err := tx.Raw(lockStatement, array{documents}, array{providers}, array{ids}).Rows()
+	statement := readingStatement
+	if locking {
+		statement = lockingStatement
+	}
+	rows, err := db.Raw(statement, array{documents}, array{providers}, array{ids}).Rows()
 	if err != nil {
-		return lockedDeliveries{}, err
+		return freshDeliveries{}, err
 	}
 	defer rows.Close() // its error is that of rows.Err
-	var found lockedDeliveries
+	var found freshDeliveries
 	var fresh int
 	var fsync, synchronousCommit string
 	for rows.Next() { // once at least; and what is locked last comes last, with the time of that
-		var row deliveryRow
-		if err := rows.Scan(append([]any{&fresh, &found.now, &fsync, &synchronousCommit}, destinations(deliveryColumns, &row)...)...); err != nil {
-			return lockedDeliveries{}, err
+		var row freshDelivery
+		columns := append([]any{&fresh, &found.now, &fsync, &synchronousCommit, orZero[string]{&row.version}}, destinations(deliveryColumns, &row.deliveryRow)...)
+		if err := rows.Scan(columns...); err != nil {
+			return freshDeliveries{}, err
 		}
 		if row.DocumentID != "" {
-			found.deliveries = append(found.deliveries, row)
+			found.deliveries = append(found.deliveries, &row)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return lockedDeliveries{}, err
+		return freshDeliveries{}, err
 	}
 	found.recorded = fresh < len(entries)
 	return found, e.noteSession(fsync, synchronousCommit)
 }
 
-func (e *postgresEngine) keep(tx *gorm.DB, attempts []attemptRow, deliveries []deliveryRow) (added int, err error) {
-	arguments := append(arrays(deliveryColumns, deliveries), arrays(attemptColumns, attempts)...)
-	err = tx.Raw(keepStatement, arguments...).Row().Scan(&added)
-	return added, err
+func (e *postgresEngine) keep(db *gorm.DB, attempts []attemptRow, deliveries []*freshDelivery) (moved []*freshDelivery, err error) {
+	rows, versions, byTarget := make([]deliveryRow, len(deliveries)), make([]string, len(deliveries)), make(map[target]*freshDelivery, len(deliveries))
+	for i, d := range deliveries {
+		rows[i], versions[i], byTarget[d.target()] = d.deliveryRow, d.version, d
+	}
+	arguments := append(arrays(deliveryColumns, rows), array{versions})
+	found, err := db.Raw(keepStatement, append(arguments, arrays(attemptColumns, attempts)...)...).Rows()
+	if err != nil {
+		return nil, e.keepError(err)
+	}
+	defer found.Close() // its error is that of found.Err
+	for found.Next() {
+		var key target
+		if err := found.Scan(&key.documentID, &key.provider); err != nil {
+			return nil, err
+		}
+		moved = append(moved, byTarget[key])
+	}
+	return moved, e.keepError(found.Err())
 }
+
+// keepError tells an execution id that was recorded meanwhile from other errors.
+func (e *postgresEngine) keepError(err error) error {
+	var failure *pgconn.PgError
+	if errors.As(err, &failure) && failure.ConstraintName == "delivery_attempts_execution_id_key" {
+		return errTwinWon
+	}
+	return err
+}
+
+// wroteNothing goes by what PostgreSQL says: after an ERROR it has undone the statement. A connection that was lost or
+// ended says nothing.
+func (e *postgresEngine) wroteNothing(err error) bool {
+	var failure *pgconn.PgError
+	return errors.As(err, &failure) && failure.SeverityUnlocalized == "ERROR" || pgconn.SafeToRetry(err) || errors.Is(err, errTwinWon)
+}
+
+// optimistic is worth it: a transaction with locks takes twice as many round trips.
+func (e *postgresEngine) optimistic() bool { return true }
 
 func (e *postgresEngine) isOneOf(column string, values []string) (condition string, argument any) {
 	return column + " = ANY(?::text[])", array{values}

@@ -17,17 +17,24 @@ import (
 // errTwinWon says that another transaction recorded one of our execution ids while we were at it.
 var errTwinWon = errors.New("an execution id was recorded meanwhile")
 
-// recording is one transaction of Record.
+// way is how reports are recorded. Each does what the one before leaves undone, and costs more.
+type way int
+
+const (
+	unlocked way = iota // without locks; deliveries that are changed meanwhile are left
+	locked              // in a transaction; documents and deliveries that are missing are left
+	adding              // in a transaction, with more statements and other locks
+)
+
+// recording is one transaction of Record, or one statement that is its own.
 type recording struct {
 	s           *Store
 	submissions []*submission
-	// adding says that documents and deliveries that are missing are to be added, which takes more statements and
-	// other locks. Without it, submissions that need that are set aside.
-	adding bool
+	way         way
 
 	entries  []*entry
-	aside    []*submission
-	expiries uint64 // leases that had run out, and which a report ended
+	left     map[*submission]way // to be recorded in another way
+	expiries uint64              // leases that had run out, and which a report ended
 }
 
 // entry is an attempt to be recorded. Its result is empty as long as nobody knows that there is one under its
@@ -47,7 +54,7 @@ func (t target) compare(other target) int {
 	return cmp.Or(cmp.Compare(t.documentID, other.documentID), cmp.Compare(t.provider, other.provider))
 }
 
-// write runs the transaction, by the first deadline that a submission has. One that finds itself overtaken is rolled
+// write records, by the first deadline that a submission has. A transaction that finds itself overtaken is rolled
 // back whole and run again, so that nothing which depended on being first, such as an added delivery, is left
 // behind. It then finds what overtook it, which is committed by then: so it ends. A single submission waits for a
 // lock again, too; several had better do so apart. A panic is an error of the reports that it befalls: it is not in the
@@ -61,43 +68,46 @@ func (r *recording) write() (err error) {
 	soonest := slices.MinFunc(r.submissions, func(a, b *submission) int { return a.deadline.Compare(b.deadline) })
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(soonest.ctx), soonest.deadline)
 	defer cancel()
-	err = r.s.writeAgain(ctx, r.run, func(err error) bool {
-		return errors.Is(err, errTwinWon) || len(r.submissions) == 1 && r.s.engine.rolledBack(err)
-	})
+	if r.way == unlocked {
+		err = r.s.writeUnlocked(ctx, r.run)
+	} else {
+		err = r.s.writeAgain(ctx, r.run, func(err error) bool {
+			return errors.Is(err, errTwinWon) || len(r.submissions) == 1 && r.s.engine.rolledBack(err)
+		})
+	}
 	if err == nil {
 		r.s.tally.expiries.Add(r.expiries)
 	}
 	return err
 }
 
-func (r *recording) run(tx *gorm.DB) error {
+func (r *recording) run(db *gorm.DB) error {
 	r.begin()
-	if r.adding {
-		if err := r.addMissing(tx); err != nil {
+	if r.way == adding {
+		if err := r.addMissing(db); err != nil {
 			return err
 		}
 	}
-	found, err := r.s.engine.lockFresh(tx, r.open())
+	found, err := r.s.engine.readFresh(db, r.open(), r.way != unlocked)
 	if err != nil {
-		return fmt.Errorf("lock deliveries: %w", err)
+		return fmt.Errorf("read deliveries: %w", err)
 	}
-	if found.recorded && r.adding {
+	if found.recorded && r.way == adding {
 		return errTwinWon // it was not when we looked, and what was added for it must go
 	}
 	if found.recorded {
-		if err := r.settleRecorded(tx); err != nil {
+		if err := r.settleRecorded(db); err != nil {
 			return err
 		}
 	}
-	deliveries := make(map[target]*deliveryRow, len(found.deliveries))
-	for i := range found.deliveries {
-		row := &found.deliveries[i]
-		deliveries[target{row.DocumentID, row.Provider}] = row
+	deliveries := make(map[target]*freshDelivery, len(found.deliveries))
+	for _, d := range found.deliveries {
+		deliveries[d.target()] = d
 	}
-	if !r.adding {
-		r.setAside(deliveries)
+	if r.way != adding {
+		r.leaveMissing(deliveries)
 	}
-	if err := r.store(tx, deliveries, r.s.adjusted(found.now)); err != nil {
+	if err := r.store(db, deliveries, r.s.adjusted(found.now)); err != nil {
 		return err
 	}
 	r.settleTwins()
@@ -106,7 +116,7 @@ func (r *recording) run(tx *gorm.DB) error {
 
 // begin forgets what an earlier run left behind.
 func (r *recording) begin() {
-	r.entries, r.aside, r.expiries = nil, nil, 0
+	r.entries, r.left, r.expiries = nil, make(map[*submission]way), 0
 	for _, given := range r.submissions {
 		for _, attempt := range given.attempts {
 			r.entries = append(r.entries, &entry{Attempt: attempt, of: given})
@@ -179,62 +189,109 @@ func compare(a, original delivery.Attempt) delivery.Recorded {
 	return delivery.Recorded{Result: delivery.Replayed, Attempt: original}
 }
 
-// setAside takes the submissions out that something has to be added for, or asked: a delivery is missing, and
+// leaveMissing leaves the submissions that something has to be added for, or asked: a delivery is missing, and
 // perhaps its document; or a recorded attempt is of another document than the entry, which then has to be known.
-func (r *recording) setAside(deliveries map[target]*deliveryRow) {
+func (r *recording) leaveMissing(deliveries map[target]*freshDelivery) {
 	for _, e := range r.entries {
 		missing := e.result.Result == "" && deliveries[e.target()] == nil
 		asks := e.result.Result == delivery.Conflicting && slices.Contains(e.result.Differing, "document_id")
-		if (missing || asks) && !slices.Contains(r.aside, e.of) {
-			r.aside = append(r.aside, e.of)
+		if missing || asks {
+			r.left[e.of] = adding
 		}
 	}
-	r.entries = slices.DeleteFunc(r.entries, func(e *entry) bool { return slices.Contains(r.aside, e.of) })
+	r.dropLeft()
+}
+
+// dropLeft takes the entries out whose submissions are left.
+func (r *recording) dropLeft() {
+	r.entries = slices.DeleteFunc(r.entries, func(e *entry) bool { _, left := r.left[e.of]; return left })
 }
 
 // store adds the fresh attempts, in the order in which they were given, and moves their deliveries on.
-func (r *recording) store(tx *gorm.DB, deliveries map[target]*deliveryRow, now instant) error {
+func (r *recording) store(db *gorm.DB, deliveries map[target]*freshDelivery, now instant) error {
 	fresh := r.fresh()
 	if len(fresh) == 0 {
 		return nil
 	}
-	claims, err := r.claims(tx, fresh, deliveries)
+	claims, err := r.claims(db, fresh, deliveries)
 	if err != nil {
 		return err
 	}
 	attempts := make([]attemptRow, 0, len(fresh))
-	moved := make(map[target]bool, len(fresh))
+	moving, expiries := make(map[target]bool, len(fresh)), make(map[target]uint64)
 	for _, e := range fresh {
-		row, attempt := deliveries[e.target()], e.Attempt
+		key, attempt := e.target(), e.Attempt
+		row := &deliveries[key].deliveryRow
 		before := row.standing()
 		attempt.RecordedAt = before.NextRecordedAt(now.Time)
 		after := before.Record(attempt, claims[e.ExecutionID].counts(row), r.s.options.Retry.For(row.Provider))
 		if ranOut(before, after, now) {
-			r.expiries++
+			expiries[key]++
 		}
 		row.setStanding(after, instant{attempt.RecordedAt})
-		moved[e.target()] = true
+		moving[key] = true
 		attempts = append(attempts, newAttemptRow(attempt))
 		e.result = delivery.Recorded{Result: delivery.Created, Attempt: attempt}
 	}
 	slices.SortFunc(attempts, func(a, b attemptRow) int { return cmp.Compare(a.ExecutionID, b.ExecutionID) })
-	rows := make([]deliveryRow, 0, len(moved))
-	for _, key := range slices.SortedFunc(maps.Keys(moved), target.compare) {
-		rows = append(rows, *deliveries[key])
+	sorted := make([]*freshDelivery, 0, len(moving))
+	for _, key := range slices.SortedFunc(maps.Keys(moving), target.compare) {
+		sorted = append(sorted, deliveries[key])
 	}
-	added, err := r.s.engine.keep(tx, attempts, rows)
+	moved, err := r.keep(db, attempts, sorted)
 	if err != nil {
-		return fmt.Errorf("add attempts and move deliveries on: %w", err)
+		return err
 	}
-	if added != len(attempts) {
-		return errTwinWon
+	for _, d := range moved {
+		delete(moving, d.target())
+		r.expiries += expiries[d.target()]
+	}
+	if len(moving) > 0 {
+		r.leaveChanged(moving)
 	}
 	return nil
 }
 
+// keep has the engine keep what is fresh; what it moves not on, without locks, others have changed meanwhile. Outside of a
+// transaction an error may leave open whether it was kept.
+func (r *recording) keep(db *gorm.DB, attempts []attemptRow, deliveries []*freshDelivery) ([]*freshDelivery, error) {
+	if r.way == unlocked {
+		if err := r.s.requireDurable(); err != nil {
+			return nil, err
+		}
+	}
+	moved, err := r.s.engine.keep(db, attempts, deliveries)
+	switch {
+	case err != nil && r.way == unlocked && !r.s.engine.wroteNothing(err):
+		_ = r.s.engine.transient(err) // which also drops sessions that are of no use any more
+		return nil, &delivery.UnavailableError{Outcome: delivery.OutcomeUnknown, Cause: err}
+	case err != nil:
+		return nil, fmt.Errorf("add attempts and move deliveries on: %w", err)
+	case r.way != unlocked && len(moved) < len(deliveries):
+		return nil, errors.New("deliveries that are locked were changed")
+	}
+	return moved, nil
+}
+
+// leaveChanged leaves the submissions whose deliveries others have changed, and those that are twins of them.
+func (r *recording) leaveChanged(changed map[target]bool) {
+	again := make(map[string]bool)
+	for _, e := range r.entries {
+		if e.result.Result == delivery.Created && changed[e.target()] {
+			again[e.ExecutionID] = true
+		}
+	}
+	for _, e := range r.entries {
+		if again[e.ExecutionID] {
+			r.left[e.of] = locked
+		}
+	}
+	r.dropLeft()
+}
+
 // claims returns, by execution id, those that handed out the ids of failed attempts: claims that count as tries
 // already.
-func (r *recording) claims(tx *gorm.DB, fresh []*entry, deliveries map[target]*deliveryRow) (map[string]claimRow, error) {
+func (r *recording) claims(tx *gorm.DB, fresh []*entry, deliveries map[target]*freshDelivery) (map[string]claimRow, error) {
 	var ids []string
 	for _, e := range fresh {
 		if row := deliveries[e.target()]; row == nil {

@@ -27,6 +27,11 @@ import (
 // sqliteReaders is how many reads may run beside the one writer.
 const sqliteReaders = 8
 
+// sqliteWriting are the writer's settings for what it writes: a statement of many rows keeps what it would have to undo in
+// memory; the pages of the indexes that random ids hit are there, too (16 MiB); and those that are written again and again
+// are copied into the file less often, every 4,000 pages (16 MiB of write-ahead log).
+var sqliteWriting = []string{"temp_store(MEMORY)", "cache_size(-16384)", "wal_autocheckpoint(4000)"}
+
 var errFileGone = errors.New("the SQLite file was removed or replaced under the running server; restart it")
 
 // sqliteEngine is an embedded database in one file: one connection writes, a pool reads.
@@ -92,7 +97,7 @@ func (e *sqliteEngine) open(options Options) (opened pools, err error) {
 		dialector   *gorm.Dialector
 		connections int
 		pragmas     []string
-	}{{&opened.writer, 1, nil}, {&opened.reader, sqliteReaders, []string{"query_only(ON)"}}} {
+	}{{&opened.writer, 1, sqliteWriting}, {&opened.reader, sqliteReaders, []string{"query_only(ON)"}}} {
 		pool, err := e.pool(options.Traces, p.connections, p.pragmas...)
 		if err != nil {
 			return pools{}, err

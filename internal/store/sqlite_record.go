@@ -5,8 +5,8 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// lockFresh locks nothing: who writes is alone.
-func (e *sqliteEngine) lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliveries, error) {
+// readFresh locks nothing: who writes is alone.
+func (e *sqliteEngine) readFresh(tx *gorm.DB, entries []*entry, _ bool) (freshDeliveries, error) {
 	ids := make([]string, len(entries))
 	wanted := tx.Session(&gorm.Session{NewDB: true})
 	for i, entry := range entries {
@@ -15,24 +15,40 @@ func (e *sqliteEngine) lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliverie
 	}
 	var recorded int64
 	if err := tx.Model(&attemptRow{}).Where("execution_id IN ?", ids).Count(&recorded).Error; err != nil {
-		return lockedDeliveries{}, err
+		return freshDeliveries{}, err
 	}
-	found := lockedDeliveries{recorded: recorded > 0}
-	if err := tx.Where(wanted).Find(&found.deliveries).Error; err != nil {
-		return lockedDeliveries{}, err
+	rows, err := scanAll[deliveryRow](deliveryColumns, tx.Model(&deliveryRow{}).Where(wanted))
+	if err != nil {
+		return freshDeliveries{}, err
 	}
-	var err error
+	found := freshDeliveries{recorded: recorded > 0}
+	for _, row := range rows {
+		found.deliveries = append(found.deliveries, &freshDelivery{deliveryRow: row})
+	}
 	found.now, err = e.now(tx)
 	return found, err
 }
 
-func (e *sqliteEngine) keep(tx *gorm.DB, attempts []attemptRow, deliveries []deliveryRow) (added int, err error) {
+func (e *sqliteEngine) keep(tx *gorm.DB, attempts []attemptRow, deliveries []*freshDelivery) (moved []*freshDelivery, err error) {
 	created := tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "execution_id"}}, DoNothing: true}).Create(&attempts)
 	if created.Error != nil {
-		return 0, created.Error
+		return nil, created.Error
 	}
-	return int(created.RowsAffected), tx.Save(&deliveries).Error
+	if int(created.RowsAffected) != len(attempts) {
+		return nil, errTwinWon
+	}
+	rows := make([]deliveryRow, len(deliveries))
+	for i, d := range deliveries {
+		rows[i] = d.deliveryRow
+	}
+	return deliveries, tx.Save(&rows).Error
 }
+
+// wroteNothing is true of whatever fails before the commit.
+func (e *sqliteEngine) wroteNothing(error) bool { return true }
+
+// optimistic is of no use: who writes is alone.
+func (e *sqliteEngine) optimistic() bool { return false }
 
 func (e *sqliteEngine) isOneOf(column string, values []string) (condition string, argument any) {
 	return column + " IN ?", values

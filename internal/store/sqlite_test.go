@@ -48,20 +48,26 @@ func TestSQLite_Pragmas(t *testing.T) {
 		db          *gorm.DB
 		connections int
 		queryOnly   string
+		tempStore   string
+		cacheSize   string
+		checkpoint  string
 	}{
-		"Writer":  {s.writer, 1, "0"},
-		"Readers": {s.reader, sqliteReaders, "1"},
+		"Writer":  {s.writer, 1, "0", "2", "-16384", "4000"},
+		"Readers": {s.reader, sqliteReaders, "1", "0", "-2000", "1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			connections := 0
 			everyConnection(t, test.db, func(name string, conn *sql.Conn) {
 				connections++
 				for pragma, want := range map[string]string{
-					"journal_mode": "wal",
-					"synchronous":  "2", // FULL
-					"foreign_keys": "1",
-					"busy_timeout": "3000",
-					"query_only":   test.queryOnly,
+					"journal_mode":       "wal",
+					"synchronous":        "2", // FULL
+					"foreign_keys":       "1",
+					"busy_timeout":       "3000",
+					"query_only":         test.queryOnly,
+					"temp_store":         test.tempStore, // 2: in memory
+					"cache_size":         test.cacheSize,
+					"wal_autocheckpoint": test.checkpoint,
 				} {
 					var got string
 					if err := conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil {

@@ -3,6 +3,11 @@
 //
 // # Locks
 //
+// On PostgreSQL reports are first tried without a transaction: their deliveries are read, and one statement, which commits
+// by itself, moves those on that are still as they were and adds their attempts. What others changed meanwhile is recorded
+// again, in a transaction that locks it. Nothing is locked between two statements this way, and a report takes two round
+// trips in place of four.
+//
 // Every write takes locks in one order: documents by id, that are registered or refreshed, or that get another
 // delivery; then deliveries, which are added and then locked by (document id, provider); then attempts, which are
 // added by execution id. So replicas that write at the same time wait for each other but never deadlock. Claims
@@ -24,9 +29,11 @@
 //   - A transaction that fails and has certainly written nothing is undone for all, and each of its reports recorded
 //     once more by itself, beside the next ones: a report that cannot be written, or whose delivery somebody else
 //     keeps locked, fails alone. When nobody knows whether a commit succeeded, each is told so.
+//   - What has less than a second left is recorded in a transaction: given up, that has certainly written nothing, while a
+//     statement that commits by itself may yet be done.
 //   - A client that hangs up changes nothing. When a report's time is over, it is taken back if nobody has begun to
 //     write it; else the transaction ends by the first deadline that one of its reports has, and the others, which
-//     have time left, are recorded once more by themselves.
+//     have time left, are recorded once more by themselves, where it certainly wrote nothing.
 //   - Closing the store refuses new reports and waits for those that it has, which are recorded, or refused when their
 //     time is over.
 //   - The spans of a shared transaction belong to the trace of the report with the first deadline.
@@ -86,11 +93,17 @@ type Store struct {
 	group        group
 }
 
-// lockedDeliveries is what engine.lockFresh finds.
-type lockedDeliveries struct {
-	deliveries []deliveryRow
+// freshDeliveries is what engine.readFresh finds.
+type freshDeliveries struct {
+	deliveries []*freshDelivery
 	recorded   bool    // whether some execution id is recorded already
-	now        instant // when all were locked
+	now        instant // when all were read, or locked
+}
+
+// freshDelivery is a delivery with what the engine knows its state by.
+type freshDelivery struct {
+	deliveryRow
+	version string
 }
 
 // pools are the connections that an engine opens: for writes, for reads, and for asking whether it can be worked
@@ -104,12 +117,16 @@ type engine interface {
 	now(tx *gorm.DB) (instant, error)
 	// clock is the expression for the time source, for a statement that reads it beside other things.
 	clock() clause.Expr
-	// lockFresh locks the deliveries of those entries whose execution id is not recorded, in the order of
-	// (document id, provider), reads them as they are then, and the time.
-	lockFresh(tx *gorm.DB, entries []*entry) (lockedDeliveries, error)
-	// keep adds attempts, but for those whose execution id was recorded meanwhile, and returns how many it added; and
-	// moves deliveries on, which are locked. Both are sorted.
-	keep(tx *gorm.DB, attempts []attemptRow, deliveries []deliveryRow) (added int, err error)
+	// readFresh reads the deliveries of those entries whose execution id is not recorded, in the order of (document id,
+	// provider), and the time. With locking nobody else can change them until db, a transaction, ends.
+	readFresh(db *gorm.DB, entries []*entry, locking bool) (freshDeliveries, error)
+	// keep moves deliveries on that nobody changed since they were read, adds their attempts, and returns which those
+	// are. Both are sorted. errTwinWon says that one of the execution ids was recorded meanwhile, and nothing written.
+	keep(db *gorm.DB, attempts []attemptRow, deliveries []*freshDelivery) (moved []*freshDelivery, err error)
+	// optimistic tells whether it is of use to call readFresh and keep outside of a transaction, without locks.
+	optimistic() bool
+	// wroteNothing tells whether an error of keep, outside of a transaction, means that certainly nothing was written.
+	wroteNothing(err error) bool
 	// isOneOf writes the condition that a text column has one of values.
 	isOneOf(column string, values []string) (condition string, argument any)
 	// writers is how many transactions that record reports are of use at the same time.
@@ -271,6 +288,16 @@ func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error
 	return nil
 }
 
+// writeUnlocked runs do, which writes with one statement, on one session without a transaction, by ctx's deadline alone.
+func (s *Store) writeUnlocked(ctx context.Context, do func(session *gorm.DB) error) error {
+	if err := s.requireSchema(ctx); err != nil {
+		return err
+	}
+	return s.translate(s.writer.WithContext(ctx).Connection(func(session *gorm.DB) error {
+		return do(session.Session(&gorm.Session{NewDB: true}))
+	}))
+}
+
 // read returns the pool for reads, once the schema is there to be read.
 func (s *Store) read(ctx context.Context) (*gorm.DB, error) {
 	if err := s.requireSchema(ctx); err != nil {
@@ -300,9 +327,10 @@ func (s *Store) requireDurable() error {
 	return nil
 }
 
-// translate makes an *UnavailableError of an engine's error that will pass. Nothing was written then.
+// translate makes an *UnavailableError of an engine's error that will pass, unless it is one. Nothing was written then.
 func (s *Store) translate(err error) error {
-	if s.engine.transient(err) {
+	unavailable := (*delivery.UnavailableError)(nil)
+	if !errors.As(err, &unavailable) && s.engine.transient(err) {
 		return delivery.Unavailable(err)
 	}
 	return err
