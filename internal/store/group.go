@@ -134,8 +134,8 @@ func (g *group) take(written int) []*submission {
 	return taken
 }
 
-// hurry is less time than a statement may wait for a lock and then take.
-const hurry = time.Second
+// hurry is less time than a statement may wait for a lock, see sessionSettings, and then take.
+const hurry = 2200 * time.Millisecond
 
 // firstWay is how submissions are recorded that nobody has tried yet. What several attempts of one call come to must not
 // be torn apart; and whose time is nearly over is told that nothing was written, which giving up a transaction makes

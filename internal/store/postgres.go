@@ -90,7 +90,7 @@ func (e *postgresEngine) open(options Options) (pools, error) {
 const sessionSettings = `
 	SET default_transaction_isolation = 'read committed';
 	SET idle_in_transaction_session_timeout = '5s';
-	SET lock_timeout = '500ms';
+	SET lock_timeout = '2s';
 	SET plan_cache_mode = force_generic_plan;
 	SET enable_seqscan = off;
 	SET enable_hashjoin = off;

@@ -85,7 +85,7 @@ func TestPostgres_Sessions_HaveTheStoresSettingsWhateverTheDefaults(t *testing.T
 	everyConnection(t, s.writer, func(name string, conn *sql.Conn) {
 		for setting, want := range map[string]string{
 			"transaction_isolation": "read committed", "enable_seqscan": "off", "jit": "off",
-			"plan_cache_mode": "force_generic_plan", "lock_timeout": "500ms", "idle_in_transaction_session_timeout": "5s",
+			"plan_cache_mode": "force_generic_plan", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "5s",
 		} {
 			var got string
 			if err := conn.QueryRowContext(t.Context(), "SELECT current_setting($1)", setting).Scan(&got); err != nil {

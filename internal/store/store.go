@@ -29,8 +29,8 @@
 //   - A transaction that fails and has certainly written nothing is undone for all, and each of its reports recorded
 //     once more by itself, beside the next ones: a report that cannot be written, or whose delivery somebody else
 //     keeps locked, fails alone. When nobody knows whether a commit succeeded, each is told so.
-//   - What has less than a second left is recorded in a transaction: given up, that has certainly written nothing, while a
-//     statement that commits by itself may yet be done.
+//   - What has little more time left than a statement may wait for a lock is recorded in a transaction: given up, that
+//     has certainly written nothing, while a statement that commits by itself may yet be done.
 //   - A client that hangs up changes nothing. When a report's time is over, it is taken back if nobody has begun to
 //     write it; else the transaction ends by the first deadline that one of its reports has, and the others, which
 //     have time left, are recorded once more by themselves, where it certainly wrote nothing.
