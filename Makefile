@@ -64,7 +64,7 @@ bench-bounds: ## Measure latency, start, memory, growth and overload, and print 
 # COUNT=10 gives benchstat enough to compare two states of the code.
 COUNT ?= 1
 bench-micro: ## Run the Go benchmarks of what a report goes through, with their allocations
-	go test -run '^$$' -bench . -benchmem -count=$(COUNT) ./internal/httpapi ./internal/apikey ./internal/store
+	$(WITH_POSTGRES) go test -run '^$$' -bench . -benchmem -count=$(COUNT) ./internal/httpapi ./internal/apikey ./internal/store
 
 # Tools in other languages, for "make test-contract" alone, by their lock files.
 tools: .tools/node/installed .tools/python/installed
