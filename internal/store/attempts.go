@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"gorm.io/gorm"
-
 	"github.com/numora/delivery/internal/delivery"
 )
 
@@ -41,7 +39,7 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if query.After != nil {
 		selected = selected.Where("(recorded_at, id) < (?, ?)", instant{query.After.RecordedAt}, query.After.AttemptID)
 	}
-	rows, err := scanAll[attemptRow](attemptColumns, s.page(list{
+	page := s.page(list{
 		selected: selected,
 		filters: []filter{
 			{"execution_id", query.ExecutionID},
@@ -55,13 +53,21 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 		kind: "status", kinds: []string{string(delivery.Succeeded), string(delivery.Failed), string(delivery.Skipped)},
 		order: "recorded_at DESC, id DESC",
 		limit: query.Limit + 1, // one more than asked for tells whether there is a next page
-	}))
+	})
+	if query.OfDocument {
+		page = db.Raw(`SELECT page.* FROM (SELECT id FROM documents WHERE id = ?) AS document
+			LEFT JOIN (?) AS page ON true ORDER BY page.recorded_at DESC, page.id DESC`, query.DocumentID, page)
+	}
+	rows, err := scanAll[attemptRow](attemptColumns, page)
 	if err != nil {
 		return delivery.AttemptPage{}, s.translate(fmt.Errorf("list attempts: %w", err))
 	}
-	if len(rows) == 0 && query.OfDocument {
-		if err := s.requireDocument(db, query.DocumentID); err != nil {
-			return delivery.AttemptPage{}, err
+	if query.OfDocument {
+		switch {
+		case len(rows) == 0:
+			return delivery.AttemptPage{}, delivery.ErrDocumentNotFound
+		case rows[0].ID == "": // the document's row without an attempt beside it
+			rows = nil
 		}
 	}
 	return newAttemptPage(rows, query.Limit), nil
@@ -79,16 +85,4 @@ func newAttemptPage(rows []attemptRow, limit int) delivery.AttemptPage {
 		page.Attempts = append(page.Attempts, row.attempt())
 	}
 	return page
-}
-
-// requireDocument returns ErrDocumentNotFound when the document is not registered.
-func (s *Store) requireDocument(db *gorm.DB, id string) error {
-	var found int64
-	if err := db.Session(&gorm.Session{NewDB: true}).Model(&documentRow{}).Where("id = ?", id).Count(&found).Error; err != nil {
-		return s.translate(fmt.Errorf("find a document: %w", err))
-	}
-	if found == 0 {
-		return delivery.ErrDocumentNotFound
-	}
-	return nil
 }

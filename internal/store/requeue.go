@@ -95,3 +95,15 @@ type Tally struct {
 func (s *Store) Tally() Tally {
 	return Tally{Claims: s.tally.claims.Load(), Expiries: s.tally.expiries.Load(), Requeues: s.tally.requeues.Load()}
 }
+
+// requireDocument returns ErrDocumentNotFound when the document is not registered.
+func (s *Store) requireDocument(tx *gorm.DB, id string) error {
+	var found int64
+	if err := tx.Model(&documentRow{}).Where("id = ?", id).Count(&found).Error; err != nil {
+		return fmt.Errorf("find a document: %w", err)
+	}
+	if found == 0 {
+		return delivery.ErrDocumentNotFound
+	}
+	return nil
+}

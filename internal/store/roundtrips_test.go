@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -24,7 +25,11 @@ func TestReads_TakeOneRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		statements := 0
-		count := func(*gorm.DB) { statements++ }
+		count := func(db *gorm.DB) {
+			if !db.DryRun { // as a part of another statement is built
+				statements++
+			}
+		}
 		callbacks := s.reader.Callback()
 		for _, register := range []func(string, func(*gorm.DB)) error{
 			callbacks.Query().Before("gorm:query").Register, callbacks.Row().Before("gorm:row").Register, callbacks.Raw().Before("gorm:raw").Register,
@@ -41,6 +46,17 @@ func TestReads_TakeOneRoundTrip(t *testing.T) {
 			"deliveries of a document": func(ctx context.Context) (bool, error) {
 				page, err := s.Attempts(ctx, delivery.AttemptQuery{DocumentID: documentID, OfDocument: true, Limit: 20})
 				return len(page.Attempts) == 1, err
+			},
+			"empty list of a document": func(ctx context.Context) (bool, error) {
+				page, err := s.Attempts(ctx, delivery.AttemptQuery{DocumentID: documentID, OfDocument: true, ExecutionID: "run-2", Limit: 20})
+				return len(page.Attempts) == 0, err
+			},
+			"list of no document": func(ctx context.Context) (bool, error) {
+				_, err := s.Attempts(ctx, delivery.AttemptQuery{DocumentID: "nowhere", OfDocument: true, Limit: 20})
+				if errors.Is(err, delivery.ErrDocumentNotFound) {
+					return true, nil
+				}
+				return false, err
 			},
 			"attempt": func(ctx context.Context) (bool, error) {
 				attempt, err := s.Attempt(ctx, recorded[0].Attempt.ID)
