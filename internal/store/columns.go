@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,15 +27,9 @@ func columnsOf(model any) columns {
 	return parsed.Fields
 }
 
-// withoutKey leaves out the columns of the primary key.
-func (c columns) withoutKey() columns {
-	var rest columns
-	for _, field := range c {
-		if !field.PrimaryKey {
-			rest = append(rest, field)
-		}
-	}
-	return rest
+// where returns the columns that a condition holds of.
+func (c columns) where(condition func(*schema.Field) bool) columns {
+	return slices.DeleteFunc(slices.Clone(c), func(field *schema.Field) bool { return !condition(field) })
 }
 
 // list writes each column as format says of its name.
@@ -46,9 +41,10 @@ func (c columns) list(format string) string {
 	return strings.Join(parts, ", ")
 }
 
-// unnested writes a table of values, one array for each column, see arrays.
-func (c columns) unnested(alias string) string {
-	parts := make([]string, len(c))
+// unnested writes a table of values, one array for each column, see arrays. What else it is to have comes in pairs: the
+// parameter and the column's name.
+func (c columns) unnested(alias string, more ...string) string {
+	parts, names := make([]string, len(c)), c.list("%")
 	for i, field := range c {
 		switch field.FieldType {
 		case reflect.TypeFor[bool]():
@@ -64,7 +60,10 @@ func (c columns) unnested(alias string) string {
 			}
 		}
 	}
-	return "unnest(" + strings.Join(parts, ", ") + ") AS " + alias + " (" + c.list("%") + ")"
+	for i := 0; i < len(more); i += 2 {
+		parts, names = append(parts, more[i]), names+", "+more[i+1]
+	}
+	return "unnest(" + strings.Join(parts, ", ") + ") AS " + alias + " (" + names + ")"
 }
 
 // array is an argument that is one value to gorm, which would make a list of a slice, and an array to pgx.

@@ -24,28 +24,29 @@ type documentRow struct {
 
 func (documentRow) TableName() string { return "documents" }
 
+// deliveryRow's columns with the tag "standing" are those that setStanding sets, and no others.
 type deliveryRow struct {
 	DocumentID        string `gorm:"primaryKey"`
 	Provider          string `gorm:"primaryKey"`
 	Retired           bool
 	Offered           bool
-	Touched           bool
-	Tries             int
-	Settled           bool
-	Since             instant
-	LatestAttemptID   optional `gorm:"type:uuid"`
-	LatestStatus      optional
-	LatestEffectiveAt instant
-	LastRecordedAt    instant
-	LeaseExecutionID  optional
-	LeaseExpiresAt    instant
-	Resting           optional
-	DueAt             instant
+	Touched           bool     `store:"standing"`
+	Tries             int      `store:"standing"`
+	Settled           bool     `store:"standing"`
+	Since             instant  `store:"standing"`
+	LatestAttemptID   optional `gorm:"type:uuid" store:"standing"`
+	LatestStatus      optional `store:"standing"`
+	LatestEffectiveAt instant  `store:"standing"`
+	LastRecordedAt    instant  `store:"standing"`
+	LeaseExecutionID  optional `store:"standing"`
+	LeaseExpiresAt    instant  `store:"standing"`
+	Resting           optional `store:"standing"`
+	DueAt             instant  `store:"standing"`
 	DeliveryKey       optional
 	RequeueID         optional `gorm:"type:uuid"`
 	ExternalID        optional
-	UpdatedAt         instant `gorm:"autoUpdateTime:false"`
-	DerivedAt         instant
+	UpdatedAt         instant `gorm:"autoUpdateTime:false" store:"standing"`
+	DerivedAt         instant `store:"standing"`
 }
 
 func (deliveryRow) TableName() string { return "deliveries" }

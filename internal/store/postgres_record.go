@@ -3,9 +3,11 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // The statements that every report needs are shaped by hand: each does for all reports together what would else be a
@@ -14,14 +16,18 @@ import (
 var (
 	attemptColumns  = columnsOf(attemptRow{})
 	deliveryColumns = columnsOf(deliveryRow{})
+	standingColumns = deliveryColumns.where(func(f *schema.Field) bool { return f.Tag.Get("store") == "standing" })
+	// What a report moves a delivery on by, and what has to be known for that.
+	movedColumns = deliveryColumns.where(func(f *schema.Field) bool { return f.PrimaryKey || slices.Contains(standingColumns, f) })
+	knownColumns = deliveryColumns.where(func(f *schema.Field) bool { return f.Name == "DeliveryKey" || slices.Contains(movedColumns, f) })
 )
 
-// Both are planned once a session, perhaps while the tables are empty, so neither leaves a choice: rows are found by a
-// unique index, one after another, however few there seem to be.
+// Both are planned once a session, perhaps while the tables are empty, so neither leaves a choice: rows are found one after
+// another, by a unique index or by where they are, however few there seem to be.
 
 // readStatement returns how many of the given reports are not recorded yet, and beside that the deliveries of these
 // with the time that it is when they are read, or locked, in order, as the last part of the innermost query says. Nothing is
-// locked for a replay.
+// locked for a replay. ctid and xmin, where a row is and the transaction that wrote it so, name the row as it is.
 const readStatement = `
 	WITH fresh AS MATERIALIZED (
 		SELECT document_id COLLATE "C" AS document_id, provider COLLATE "C" AS provider
@@ -29,28 +35,28 @@ const readStatement = `
 		WHERE (SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id) IS NULL),
 	found AS MATERIALIZED (
 		SELECT delivery.* FROM (SELECT DISTINCT document_id, provider FROM fresh ORDER BY document_id, provider) AS wanted,
-			LATERAL (SELECT xmin::text AS version, %s FROM deliveries
+			LATERAL (SELECT ctid::text AS place, xmin::text AS version, %s FROM deliveries
 				WHERE document_id = wanted.document_id AND provider = wanted.provider OFFSET 0 %s) AS delivery)
 	SELECT counted.fresh, clock_timestamp() AS now, current_setting('fsync') AS fsync,
 		current_setting('synchronous_commit') AS synchronous_commit, found.*
 	FROM (SELECT count(*) AS fresh FROM fresh) AS counted LEFT JOIN found ON true`
 
 var (
-	readingStatement = fmt.Sprintf(readStatement, deliveryColumns.list("deliveries.%"), "")
-	lockingStatement = fmt.Sprintf(readStatement, deliveryColumns.list("deliveries.%"), "FOR UPDATE")
+	readingStatement = fmt.Sprintf(readStatement, knownColumns.list("deliveries.%"), "")
+	lockingStatement = fmt.Sprintf(readStatement, knownColumns.list("deliveries.%"), "FOR UPDATE")
 )
 
 // keepStatement moves those of the deliveries on that are still as they were read, adds their attempts, and returns which
-// they are. xmin names the transaction that wrote a row as it is. A row that has one of those that were read has its
-// own: what a transaction wrote is seen all at once. The deliveries are there, so the first INSERT always finds a
-// conflict; a join in an UPDATE might be planned to read the whole table.
+// they are. A row that was changed since is another row, elsewhere, of another transaction. The limit, which is how many are
+// given, has the planner expect few of them, so that it looks for each where it is: one by one that is cheaper than reading
+// even the smallest table. The conditions that name the row by its key are no use to it, as they stand, and cost nothing.
 var keepStatement = `
 	WITH moved AS (
-		INSERT INTO deliveries (` + deliveryColumns.list("%") + `)
-		SELECT ` + deliveryColumns.list("%") + ` FROM ` + deliveryColumns.unnested("given") + `
-		ON CONFLICT (document_id, provider) DO UPDATE SET ` + deliveryColumns.withoutKey().list("% = excluded.%") + `
-		WHERE deliveries.xmin = ANY (?::text[]::xid[])
-		RETURNING document_id, provider),
+		UPDATE deliveries SET ` + standingColumns.list("% = given.%") + `
+		FROM (SELECT * FROM ` + movedColumns.unnested("given", "?::text[]::tid[]", "place", "?::text[]::xid[]", "version") + ` LIMIT ?) AS given
+		WHERE deliveries.ctid = given.place AND deliveries.xmin = given.version
+			AND ((deliveries.document_id, deliveries.provider) = (given.document_id, given.provider)) IS TRUE
+		RETURNING deliveries.document_id, deliveries.provider),
 	added AS (
 		INSERT INTO delivery_attempts (` + attemptColumns.list("%") + `)
 		SELECT ` + attemptColumns.list("%") + ` FROM ` + attemptColumns.unnested("given") + `
@@ -76,7 +82,7 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	var fsync, synchronousCommit string
 	for rows.Next() { // once at least; and what is locked last comes last, with the time of that
 		var row freshDelivery
-		columns := append([]any{&fresh, &found.now, &fsync, &synchronousCommit, orZero[string]{&row.version}}, destinations(deliveryColumns, &row.deliveryRow)...)
+		columns := append([]any{&fresh, &found.now, &fsync, &synchronousCommit, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
 		if err := rows.Scan(columns...); err != nil {
 			return freshDeliveries{}, err
 		}
@@ -92,11 +98,12 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 }
 
 func (e *postgresEngine) keep(db *gorm.DB, attempts []attemptRow, deliveries []*freshDelivery) (moved []*freshDelivery, err error) {
-	rows, versions, byTarget := make([]deliveryRow, len(deliveries)), make([]string, len(deliveries)), make(map[target]*freshDelivery, len(deliveries))
+	rows, byTarget := make([]deliveryRow, len(deliveries)), make(map[target]*freshDelivery, len(deliveries))
+	places, versions := make([]string, len(deliveries)), make([]string, len(deliveries))
 	for i, d := range deliveries {
-		rows[i], versions[i], byTarget[d.target()] = d.deliveryRow, d.version, d
+		rows[i], places[i], versions[i], byTarget[d.target()] = d.deliveryRow, d.place, d.version, d
 	}
-	arguments := append(arrays(deliveryColumns, rows), array{versions})
+	arguments := append(arrays(movedColumns, rows), array{places}, array{versions}, len(rows))
 	found, err := db.Raw(keepStatement, append(arguments, arrays(attemptColumns, attempts)...)...).Rows()
 	if err != nil {
 		return nil, e.keepError(err)

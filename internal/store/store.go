@@ -100,10 +100,10 @@ type freshDeliveries struct {
 	now        instant // when all were read, or locked
 }
 
-// freshDelivery is a delivery with what the engine knows its state by.
+// freshDelivery is a delivery with what the engine knows its state by. Of its columns those are read that recording needs.
 type freshDelivery struct {
 	deliveryRow
-	version string
+	place, version string
 }
 
 // pools are the connections that an engine opens: for writes, for reads, and for asking whether it can be worked
