@@ -62,8 +62,8 @@ func writeTyped(handler deliveryapi.StrictHandlerFunc, _ string) deliveryapi.Str
 
 // writeJSON writes body whole or, when it cannot be encoded, not at all.
 func writeJSON(w http.ResponseWriter, status int, body any) error {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
+	text := bytes.NewBuffer(make([]byte, 0, 1<<10)) // enough for what most answers are
+	encoder := json.NewEncoder(text)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(body); err != nil {
 		return fmt.Errorf("encode an answer: %w", err)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"mime"
@@ -17,8 +18,9 @@ import (
 // maxBodyBytes is how large a request's body may be.
 const maxBodyBytes = 64 << 10
 
-// bodyKey is where validate leaves the *jsonBody for validatedBinder.
-const bodyKey = "numora.body"
+// usualBodyBytes is what nearly all bodies are smaller than. Memory for more is taken when it arrives, not when it is
+// announced.
+const usualBodyBytes = 2 << 10
 
 // bodyReader reads bodies that may take a time to arrive.
 type bodyReader struct {
@@ -61,14 +63,15 @@ func receive(c echo.Context, timeout time.Duration) ([]byte, error) {
 	if err := http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, fmt.Errorf("limit the body's time: %w", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(c.Request().Body, maxBodyBytes+1))
-	if err != nil {
+	request := c.Request()
+	data := bytes.NewBuffer(make([]byte, 0, min(max(request.ContentLength, 0), usualBodyBytes)+bytes.MinRead))
+	if _, err := data.ReadFrom(io.LimitReader(request.Body, maxBodyBytes+1)); err != nil {
 		return nil, errBodyIncomplete
 	}
-	if len(data) > maxBodyBytes {
+	if data.Len() > maxBodyBytes {
 		return nil, errPayloadTooLarge
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // linger reads on for a moment behind an answer that went out before the body was in, where the client itself asked for
@@ -110,13 +113,13 @@ func isPlainJSON(header http.Header) bool {
 type validatedBinder struct{}
 
 func (validatedBinder) Bind(target any, c echo.Context) error {
-	body := c.Get(bodyKey).(*jsonBody)
+	body := callOf(c.Request().Context()).body
 	if err := runtime.BindJSONValue(body.value, target); err != nil {
 		return err
 	}
 	// Metadata is kept as it came; the decoded value has lost the spelling of its numbers.
 	if registration, ok := target.(*deliveryapi.DocumentRegistration); ok {
-		registration.Metadata = body.members["metadata"]
+		registration.Metadata = body.member("metadata")
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func (o *operation) validateBody(c echo.Context, data []byte) error {
 	if len(details) > 0 {
 		return errInvalidPayload(firstOfEachField(details)...)
 	}
-	c.Set(bodyKey, body)
+	callOf(c.Request().Context()).body = body
 	return nil
 }
 
@@ -147,11 +147,15 @@ func (o *operation) removeUnknown(body any) []detail {
 	return details
 }
 
-// validationOptions make kin-openapi find every problem of a body, and check instants as instants.
+// validationOptions make kin-openapi find every problem of a body.
 var validationOptions = []openapi3.SchemaValidationOption{
 	openapi3.MultiErrors(),
 	openapi3.DisableSchemaErrorDetails(), // nobody reads kin-openapi's own words, and they are costly
-	openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(checkInstant)),
+}
+
+// Instants are checked as instants. As an option this would have kin-openapi make a map for each value.
+func init() {
+	openapi3.DefineStringFormatValidator("date-time", openapi3.NewCallbackValidator(checkInstant))
 }
 
 // checkInstant knows the calendar, which the contract's pattern for instants does not.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -22,16 +21,13 @@ type handlers struct {
 	tracer       trace.Tracer
 }
 
-// errUnfinished is what is known of a recording until it is over, and stays so if it ends in a panic.
-var errUnfinished = errors.New("not finished")
-
 func (h *handlers) RecordDelivery(ctx context.Context, request deliveryapi.RecordDeliveryRequestObject) (deliveryapi.RecordDeliveryResponseObject, error) {
 	call, report := callOf(ctx), toReport(request.ID, *request.Body)
 	ctx, span := h.tracer.Start(ctx, "record")
 	defer func() { span.End() }() // deferred by itself it would take the text of a panic along
-	call.recording = newRecording(report, false, errUnfinished)
+	call.recording = newRecording(report)
 	attempt, replayed, err := h.service.Record(ctx, report, principalOf(ctx), call.requestID)
-	call.recording = newRecording(report, replayed, err)
+	call.recording.settle(replayed, err)
 	span.SetAttributes(attribute.String("numora.outcome", call.recording.outcome))
 	if err != nil {
 		return nil, err

@@ -24,9 +24,13 @@ type recording struct {
 	fields  []string // those that differ, in a conflict
 }
 
-// newRecording tells what became of a report. With an error that nobody foresaw that is not known.
-func newRecording(report delivery.Report, replayed bool, err error) *recording {
-	r := &recording{report: report, outcome: string(delivery.OutcomeUnknown)}
+// newRecording begins with what is known of a recording until it is over, and stays so if it ends in a panic.
+func newRecording(report delivery.Report) *recording {
+	return &recording{report: report, outcome: string(delivery.OutcomeUnknown)}
+}
+
+// settle notes what became of a report. With an error that nobody foresaw that is not known.
+func (r *recording) settle(replayed bool, err error) {
 	var conflict *delivery.ConflictError
 	var value *delivery.InvalidValueError
 	var unavailable *delivery.UnavailableError
@@ -42,7 +46,6 @@ func newRecording(report delivery.Report, replayed bool, err error) *recording {
 	case errors.As(err, &value), errors.Is(err, delivery.ErrDocumentNotFound):
 		r.outcome = outcomeRefused
 	}
-	return r
 }
 
 // attributes are what the log says: which delivery, under which execution id, and what became of it. The

@@ -17,8 +17,24 @@ const maxDepth = 32
 
 // jsonBody is a decoded JSON body.
 type jsonBody struct {
-	value   any                        // nil, bool, float64, string, []any or map[string]any
-	members map[string]json.RawMessage // the members of the outermost object, as they came
+	value   any      // nil, bool, float64, string, []any or map[string]any
+	members []member // of the outermost object, in order
+}
+
+// member is a member of an object, its value as it came.
+type member struct {
+	name  string
+	value json.RawMessage
+}
+
+// member returns the value of a member of the outermost object, as it came; nil when there is none.
+func (b *jsonBody) member(name string) json.RawMessage {
+	for _, m := range b.members {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
 }
 
 // decodeStrict decodes one JSON value. It refuses what lenient decoders disagree about: bytes after the
@@ -45,7 +61,7 @@ func decodeStrict(data []byte) (*jsonBody, error) {
 type strictDecoder struct {
 	*jsontext.Decoder
 	data    []byte
-	members map[string]json.RawMessage
+	members []member
 }
 
 // jsonProblem is something in a well-formed body that is refused all the same.
@@ -90,7 +106,11 @@ func (d *strictDecoder) decode() (any, error) {
 	case '[':
 		return d.decodeArray()
 	case '"':
-		return d.text(token, d.StackPointer())
+		text := token.String()
+		if strings.ContainsRune(text, 0) {
+			return nil, problemAt(fieldName(d.StackPointer()), holdsNUL)
+		}
+		return text, nil
 	case '0':
 		number, err := strconv.ParseFloat(token.String(), 64)
 		if err != nil {
@@ -104,29 +124,22 @@ func (d *strictDecoder) decode() (any, error) {
 	}
 }
 
-// text reads a string; at says where, should it have to be refused.
-func (d *strictDecoder) text(token jsontext.Token, at jsontext.Pointer) (string, error) {
-	text := token.String()
-	if strings.ContainsRune(text, 0) {
-		return "", problemAt(fieldName(at), "must not contain U+0000, nor may a name in it")
-	}
-	return text, nil
-}
+const holdsNUL = "must not contain U+0000, nor may a name in it"
 
 func (d *strictDecoder) decodeObject() (map[string]any, error) {
 	object := make(map[string]any)
 	outermost := d.StackDepth() == 1
 	if outermost {
-		d.members = make(map[string]json.RawMessage)
+		d.members = make([]member, 0, 10) // as many as a report has, and two
 	}
 	for d.PeekKind() != '}' {
 		token, err := d.ReadToken()
 		if err != nil {
 			return nil, err
 		}
-		name, err := d.text(token, d.StackPointer().Parent())
-		if err != nil {
-			return nil, err
+		name := token.String()
+		if strings.ContainsRune(name, 0) {
+			return nil, problemAt(fieldName(d.StackPointer().Parent()), holdsNUL)
 		}
 		begin := d.InputOffset()
 		value, err := d.decode()
@@ -135,7 +148,7 @@ func (d *strictDecoder) decodeObject() (map[string]any, error) {
 		}
 		object[name] = value
 		if outermost {
-			d.members[name] = bytes.TrimLeft(d.data[begin:d.InputOffset()], ": \t\r\n")
+			d.members = append(d.members, member{name, bytes.TrimLeft(d.data[begin:d.InputOffset()], ": \t\r\n")})
 		}
 	}
 	_, err := d.ReadToken()

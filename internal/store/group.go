@@ -43,10 +43,17 @@ var errClosed = errors.New("the store is closed")
 // Record implements delivery.Store.
 func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown *delivery.Registration) ([]delivery.Recorded, error) {
 	given := &submission{ctx: ctx, deadline: deadlineOf(ctx), attempts: attempts, unknown: unknown, done: make(chan struct{})}
-	if !s.group.add(given) {
+	admitted, alone := s.group.add(given)
+	if !admitted {
 		return nil, delivery.Unavailable(errClosed)
 	}
 	defer s.group.calls.Done()
+	if alone {
+		s.recordTogether([]*submission{given}, s.firstWay([]*submission{given}))
+		s.group.leave()
+		<-given.done // it may be being recorded once more
+		return given.results, given.err
+	}
 	late := time.NewTimer(time.Until(given.deadline))
 	defer late.Stop()
 	select {
@@ -60,21 +67,33 @@ func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown
 	return given.results, given.err
 }
 
-// add has a submission written: at once when nothing is being written, else with what else waits, when a writer becomes
-// free or another is worth it. It does not when the store is closed.
-func (g *group) add(given *submission) bool {
+// add has a submission written with what else waits, when a writer becomes free or another is worth it. When nothing is
+// being written, the caller is to write it, alone and at once, and then to leave. It is not admitted when the store is
+// closed.
+func (g *group) add(given *submission) (admitted, alone bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return false
+		return false, false
 	}
 	g.calls.Add(1)
-	g.waiting = append(g.waiting, given)
-	if g.writers == 0 || g.writers < g.s.engine.writers() && g.writing > 0 && g.worthIt() {
-		g.writers++
-		go g.write()
+	if g.writers == 0 {
+		g.writers, g.writing = 1, 1
+		return true, true
 	}
-	return true
+	g.waiting = append(g.waiting, given)
+	if g.writers < g.s.engine.writers() && g.writing > 0 && g.worthIt() {
+		g.writers++
+		go g.write(nil)
+	}
+	return true, false
+}
+
+// leave ends what add had its caller do. What came meanwhile is somebody else's to write.
+func (g *group) leave() {
+	if taken := g.take(1); len(taken) > 0 {
+		go g.write(taken)
+	}
 }
 
 // close lets nothing more in and returns when what was let in has been answered.
@@ -96,20 +115,24 @@ func (g *group) withdraw(given *submission) bool {
 	return i >= 0
 }
 
-// worthIt tells whether a writer should take what waits now: when it is at least as much as is being written. What
-// is less, is better written together with what comes until that is done.
-func (g *group) worthIt() bool { return len(g.waiting) > 0 && len(g.waiting) >= g.writing }
+// enough is how many submissions are worth a writer whatever the others are at: that many cost nearly as little for each as
+// any number does.
+const enough = 24
 
-// write writes what waits for as long as that is worth it.
-func (g *group) write() {
-	var taken []*submission
+// worthIt tells whether a writer should take what waits now: when it is enough, or at least as much as is being written.
+// What is less, is better written together with what comes until that is done.
+func (g *group) worthIt() bool { return len(g.waiting) > 0 && len(g.waiting) >= min(g.writing, enough) }
+
+// write writes what was taken, and then what waits for as long as that is worth it.
+func (g *group) write(taken []*submission) {
 	for {
+		if len(taken) > 0 {
+			g.s.recordTogether(taken, g.s.firstWay(taken))
+		}
 		runtime.Gosched() // whoever is about to add something, may
-		taken = g.take(len(taken))
-		if len(taken) == 0 {
+		if taken = g.take(len(taken)); len(taken) == 0 {
 			return
 		}
-		g.s.recordTogether(taken, g.s.firstWay(taken))
 	}
 }
 

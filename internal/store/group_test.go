@@ -36,7 +36,7 @@ func (h *held) release() {
 	h.s.group.mu.Lock()
 	h.s.group.writers -= h.s.engine.writers() - 1
 	h.s.group.mu.Unlock()
-	h.s.group.write()
+	h.s.group.write(nil)
 }
 
 // recorded is what one call of Record returned.

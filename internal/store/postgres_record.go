@@ -142,5 +142,5 @@ func (e *postgresEngine) isOneOf(column string, values []string) (condition stri
 	return column + " = ANY(?::text[])", array{values}
 }
 
-// writers is more than one so that the disk has something to do while the next statements are prepared.
-func (e *postgresEngine) writers() int { return 2 }
+// writers are several so that processors and disk have something to do while some of them wait.
+func (e *postgresEngine) writers() int { return 4 }

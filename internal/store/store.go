@@ -18,9 +18,9 @@
 //
 // A commit costs a disk write however much it holds. So a writer takes all reports that wait and records them in one
 // transaction, while others come in for the next; where nothing is being written, a report is written at once and by
-// itself. There is no timer. There are as many writers as the engine has use for: one on SQLite, a few on PostgreSQL,
-// where a second one begins when at least as many reports wait as are being written, since few in a transaction cost
-// nearly what many do.
+// itself, by its caller. There is no timer. There are as many writers as the engine has use for: one on SQLite, a few on
+// PostgreSQL, where another one begins when enough reports wait, or at least as many as are being written, since few in a
+// transaction cost nearly what many do.
 //
 //   - How many wait is bounded by who calls: admission lets so many requests into work, and refuses others before it
 //     reads their bodies. A transaction takes 256 attempts at most.
