@@ -7,6 +7,8 @@ import (
 	"github.com/numora/delivery/internal/delivery"
 )
 
+var selectAttempts = "SELECT " + attemptColumns.list("%") + " FROM delivery_attempts"
+
 // Attempt implements delivery.Store.
 func (s *Store) Attempt(ctx context.Context, id string) (delivery.Attempt, error) {
 	db, err := s.read(ctx)
@@ -29,18 +31,18 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if err != nil {
 		return delivery.AttemptPage{}, err
 	}
-	selected := db.Model(&attemptRow{})
+	selected := selection{columns: selectAttempts}
 	if !query.Since.IsZero() {
-		selected = selected.Where("recorded_at >= ?", instant{query.Since})
+		selected = selected.where("recorded_at >= ?", instant{query.Since})
 	}
 	if !query.Until.IsZero() {
-		selected = selected.Where("recorded_at < ?", instant{query.Until})
+		selected = selected.where("recorded_at < ?", instant{query.Until})
 	}
 	if query.After != nil {
-		selected = selected.Where("(recorded_at, id) < (?, ?)", instant{query.After.RecordedAt}, query.After.AttemptID)
+		selected = selected.where("(recorded_at, id) < (?, ?)", instant{query.After.RecordedAt}, query.After.AttemptID)
 	}
-	page := s.page(list{
-		selected: selected,
+	text, arguments := s.page(list{
+		selection: selected,
 		filters: []filter{
 			{"execution_id", query.ExecutionID},
 			{"request_id", query.RequestID},
@@ -55,10 +57,11 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 		limit: query.Limit + 1, // one more than asked for tells whether there is a next page
 	})
 	if query.OfDocument {
-		page = db.Raw(`SELECT page.* FROM (SELECT id FROM documents WHERE id = ?) AS document
-			LEFT JOIN (?) AS page ON true ORDER BY page.recorded_at DESC, page.id DESC`, query.DocumentID, page)
+		text = "SELECT page.* FROM (SELECT id FROM documents WHERE id = ?) AS document LEFT JOIN (" + text +
+			") AS page ON true ORDER BY page.recorded_at DESC, page.id DESC"
+		arguments = append([]any{query.DocumentID}, arguments...)
 	}
-	rows, err := scanAll[attemptRow](attemptColumns, page)
+	rows, err := scanAll[attemptRow](attemptColumns, db.Raw(text, arguments...))
 	if err != nil {
 		return delivery.AttemptPage{}, s.translate(fmt.Errorf("list attempts: %w", err))
 	}

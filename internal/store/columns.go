@@ -130,9 +130,10 @@ func scanAll[Row any](c columns, query *gorm.DB) (all []Row, err error) {
 		return nil, err
 	}
 	defer rows.Close() // its error is that of rows.Err
+	var row Row
+	columns := destinations(c, &row) // each row is read over the one before
 	for rows.Next() {
-		var row Row
-		if err := rows.Scan(destinations(c, &row)...); err != nil {
+		if err := rows.Scan(columns...); err != nil {
 			return nil, err
 		}
 		all = append(all, row)

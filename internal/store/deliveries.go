@@ -29,32 +29,28 @@ func (s *Store) Deliveries(ctx context.Context, query delivery.DeliveryQuery) (d
 	if err != nil {
 		return delivery.DeliveryPage{}, s.translate(err)
 	}
-	selected, err := view(db, "deliveries AS delivery", "", deliveryParts...)
-	if err != nil {
-		return delivery.DeliveryPage{}, err
-	}
-	selected = selected.Where("NOT delivery.retired")
+	selected := selection{columns: deliveriesView}.where("NOT delivery.retired")
 	filters := []filter{{"delivery.external_id", query.ExternalID}, {"delivery.resting", string(query.State)}, {"delivery.provider", query.Provider}}
 	kinds := restingStates
 	switch query.State {
 	case "":
 	case delivery.Pending:
 		filters[1].value, kinds = "", nil
-		selected = selected.Where("delivery.lease_expires_at > ?", now)
+		selected = selected.where("delivery.lease_expires_at > ?", now)
 	default:
-		selected = selected.Where("(delivery.lease_expires_at IS NULL OR delivery.lease_expires_at <= ?)", now)
+		selected = selected.where("(delivery.lease_expires_at IS NULL OR delivery.lease_expires_at <= ?)", now)
 	}
 	if query.After != nil {
-		selected = selected.Where("(delivery.updated_at, delivery.document_id, delivery.provider) < (?, ?, ?)",
+		selected = selected.where("(delivery.updated_at, delivery.document_id, delivery.provider) < (?, ?, ?)",
 			instant{query.After.UpdatedAt}, query.After.DocumentID, query.After.Provider)
 	}
-	var views []deliveryView
-	err = s.find(list{
-		selected: selected, filters: filters, kind: "delivery.resting", kinds: kinds,
+	text, arguments := s.page(list{
+		selection: selected, filters: filters, kind: "delivery.resting", kinds: kinds,
 		order: "delivery__updated_at DESC, delivery__document_id DESC, delivery__provider DESC",
 		limit: query.Limit + 1, // one more than asked for tells whether there is a next page
-	}, &views)
-	if err != nil {
+	})
+	var views []deliveryView
+	if err := db.Raw(text, arguments...).Scan(&views).Error; err != nil {
 		return delivery.DeliveryPage{}, s.translate(fmt.Errorf("list deliveries: %w", err))
 	}
 	var page delivery.DeliveryPage

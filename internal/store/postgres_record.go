@@ -80,14 +80,15 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	var found freshDeliveries
 	var fresh int
 	var fsync, synchronousCommit string
+	var row freshDelivery
+	columns := append([]any{&fresh, &found.now, &fsync, &synchronousCommit, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
 	for rows.Next() { // once at least; and what is locked last comes last, with the time of that
-		var row freshDelivery
-		columns := append([]any{&fresh, &found.now, &fsync, &synchronousCommit, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
 		if err := rows.Scan(columns...); err != nil {
 			return freshDeliveries{}, err
 		}
 		if row.DocumentID != "" {
-			found.deliveries = append(found.deliveries, &row)
+			one := row // the next one is read over it
+			found.deliveries = append(found.deliveries, &one)
 		}
 	}
 	if err := rows.Err(); err != nil {

@@ -47,50 +47,44 @@ func (v deliveryView) delivery(now instant) delivery.Delivery {
 
 // The parts of views: each table under its alias.
 var (
-	documentPart  = viewPart{"document", documentRow{}}
-	deliveryParts = []viewPart{{"delivery", deliveryRow{}}, {"attempt", attemptRow{}}, {"claim", claimRow{}}, {"requeue", auditRow{}}}
+	documentPart  = viewPart{"document", columnsOf(documentRow{})}
+	deliveryParts = []viewPart{
+		{"delivery", deliveryColumns}, {"attempt", attemptColumns}, {"claim", columnsOf(claimRow{})}, {"requeue", columnsOf(auditRow{})},
+	}
 )
 
 type viewPart struct {
 	alias string
-	model any
+	columns
 }
 
-// view selects from a table every column of parts, as deliveryView and documentView expect them, with what
-// deliveries refer to.
-func view(db *gorm.DB, from, deliveries string, parts ...viewPart) (*gorm.DB, error) {
-	var columns []string
-	for _, part := range parts {
-		statement := gorm.Statement{DB: db}
-		if err := statement.Parse(part.model); err != nil {
-			return nil, fmt.Errorf("columns of %s: %w", part.alias, err)
-		}
-		for _, column := range statement.Schema.DBNames {
-			columns = append(columns, fmt.Sprintf("%s.%s AS %s__%s", part.alias, column, part.alias, column))
-		}
+// deliveriesView selects what deliveryView holds, up to WHERE; documentsView what documentView does, with the time as its
+// parameter.
+var (
+	deliveriesView = view(deliveryParts...) + " FROM deliveries AS delivery" + besideDeliveries
+	documentsView  = view(append([]viewPart{documentPart}, deliveryParts...)...) + ", ? AS now FROM documents AS document " +
+		"LEFT JOIN deliveries AS delivery ON delivery.document_id = document.id AND NOT delivery.retired" + besideDeliveries
+)
+
+const besideDeliveries = " LEFT JOIN delivery_attempts AS attempt ON attempt.id = delivery.latest_attempt_id" +
+	" LEFT JOIN claims AS claim ON claim.execution_id = delivery.lease_execution_id" +
+	" LEFT JOIN audit_entries AS requeue ON requeue.id = delivery.requeue_id"
+
+// view selects every column of its parts, under the names that the prefixes of deliveryView and documentView make.
+func view(parts ...viewPart) string {
+	lists := make([]string, len(parts))
+	for i, part := range parts {
+		lists[i] = part.list(part.alias + ".% AS " + part.alias + "__%")
 	}
-	selected := db.Table(from).Select(columns)
-	if deliveries != "" {
-		selected = selected.Joins(deliveries)
-	}
-	return selected.
-		Joins("LEFT JOIN delivery_attempts AS attempt ON attempt.id = delivery.latest_attempt_id").
-		Joins("LEFT JOIN claims AS claim ON claim.execution_id = delivery.lease_execution_id").
-		Joins("LEFT JOIN audit_entries AS requeue ON requeue.id = delivery.requeue_id"), nil
+	return "SELECT " + strings.Join(lists, ", ")
 }
 
 // findDocuments reads the documents that meet a condition, by id, with their deliveries, as of now or, where that is zero,
 // of when they are read.
 func (s *Store) findDocuments(db *gorm.DB, now instant, condition string, arguments ...any) ([]delivery.Document, error) {
-	selected, err := view(db, "documents AS document",
-		"LEFT JOIN deliveries AS delivery ON delivery.document_id = document.id AND NOT delivery.retired",
-		append([]viewPart{documentPart}, deliveryParts...)...)
-	if err != nil {
-		return nil, err
-	}
-	selected = selected.Select(strings.Join(selected.Statement.Selects, ", ")+", ? AS now", s.engine.clock())
+	selected := selection{columns: documentsView, arguments: []any{s.engine.clock()}}.where(condition, arguments...)
 	var views []documentView
-	if err := selected.Where(condition, arguments...).Order("document.id, delivery.provider").Find(&views).Error; err != nil {
+	if err := db.Raw(selected.text("ORDER BY document.id, delivery.provider"), selected.arguments...).Scan(&views).Error; err != nil {
 		return nil, fmt.Errorf("read documents: %w", err)
 	}
 	if now.IsZero() && len(views) > 0 {
@@ -111,13 +105,14 @@ func (s *Store) findDocuments(db *gorm.DB, now instant, condition string, argume
 
 // findDelivery reads one delivery as of now.
 func findDelivery(db *gorm.DB, now instant, key target) (delivery.Delivery, error) {
-	selected, err := view(db, "deliveries AS delivery", "", deliveryParts...)
-	if err != nil {
-		return delivery.Delivery{}, err
-	}
+	selected := selection{columns: deliveriesView}.where("delivery.document_id = ? AND delivery.provider = ?", key.documentID, key.provider)
 	var v deliveryView
-	if err := selected.Where("delivery.document_id = ? AND delivery.provider = ?", key.documentID, key.provider).Take(&v).Error; err != nil {
-		return delivery.Delivery{}, fmt.Errorf("read a delivery: %w", err)
+	found := db.Raw(selected.text("LIMIT 1"), selected.arguments...).Scan(&v)
+	if found.Error == nil && found.RowsAffected == 0 {
+		found.Error = gorm.ErrRecordNotFound
+	}
+	if found.Error != nil {
+		return delivery.Delivery{}, fmt.Errorf("read a delivery: %w", found.Error)
 	}
 	return v.delivery(now), nil
 }
