@@ -43,16 +43,13 @@ var errClosed = errors.New("the store is closed")
 // Record implements delivery.Store.
 func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown *delivery.Registration) ([]delivery.Recorded, error) {
 	given := &submission{ctx: ctx, deadline: deadlineOf(ctx), attempts: attempts, unknown: unknown, done: make(chan struct{})}
-	admitted, alone := s.group.add(given)
+	admitted, leads := s.group.add(given)
 	if !admitted {
 		return nil, delivery.Unavailable(errClosed)
 	}
 	defer s.group.calls.Done()
-	if alone {
-		s.recordTogether([]*submission{given}, s.firstWay([]*submission{given}))
-		s.group.leave()
-		<-given.done // it may be being recorded once more
-		return given.results, given.err
+	if leads {
+		s.group.lead()
 	}
 	late := time.NewTimer(time.Until(given.deadline))
 	defer late.Stop()
@@ -68,20 +65,19 @@ func (s *Store) Record(ctx context.Context, attempts []delivery.Attempt, unknown
 }
 
 // add has a submission written with what else waits, when a writer becomes free or another is worth it. When nothing is
-// being written, the caller is to write it, alone and at once, and then to leave. It is not admitted when the store is
-// closed.
-func (g *group) add(given *submission) (admitted, alone bool) {
+// being written, its caller leads. It is not admitted when the store is closed.
+func (g *group) add(given *submission) (admitted, leads bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return false, false
 	}
 	g.calls.Add(1)
+	g.waiting = append(g.waiting, given)
 	if g.writers == 0 {
-		g.writers, g.writing = 1, 1
+		g.writers = 1
 		return true, true
 	}
-	g.waiting = append(g.waiting, given)
 	if g.writers < g.s.engine.writers() && g.writing > 0 && g.worthIt() {
 		g.writers++
 		go g.write(nil)
@@ -89,9 +85,16 @@ func (g *group) add(given *submission) (admitted, alone bool) {
 	return true, false
 }
 
-// leave ends what add had its caller do. What came meanwhile is somebody else's to write.
-func (g *group) leave() {
-	if taken := g.take(1); len(taken) > 0 {
+// lead has everything written that waits. A report that came alone its caller writes by itself, without waiting for
+// somebody else to begin; what came meanwhile, and what came together, is not for one caller to do.
+func (g *group) lead() {
+	runtime.Gosched() // whoever is about to add something, may
+	taken := g.take(0)
+	if len(taken) == 1 {
+		g.s.recordTogether(taken, g.s.firstWay(taken))
+		taken = g.take(1)
+	}
+	if len(taken) > 0 {
 		go g.write(taken)
 	}
 }
