@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,25 +24,31 @@ var (
 // Both are planned once a session, perhaps while the tables are empty, so neither leaves a choice: rows are found one after
 // another, by a unique index or by where they are, however few there seem to be.
 
-// readStatement returns how many of the given reports are not recorded yet, and beside that the deliveries of these
-// with the time that it is when they are read, or locked, in order, as the last part of the innermost query says. Nothing is
-// locked for a replay. ctid and xmin, where a row is and the transaction that wrote it so, name the row as it is.
-const readStatement = `
-	WITH fresh AS MATERIALIZED (
-		SELECT document_id COLLATE "C" AS document_id, provider COLLATE "C" AS provider
-		FROM unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)
-		WHERE (SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id) IS NULL),
-	found AS MATERIALIZED (
-		SELECT delivery.* FROM (SELECT DISTINCT document_id, provider FROM fresh ORDER BY document_id, provider) AS wanted,
-			LATERAL (SELECT ctid::text AS place, xmin::text AS version, %s FROM deliveries
-				WHERE document_id = wanted.document_id AND provider = wanted.provider OFFSET 0 %s) AS delivery)
-	SELECT counted.fresh, clock_timestamp() AS now, current_setting('fsync') AS fsync,
-		current_setting('synchronous_commit') AS synchronous_commit, found.*
-	FROM (SELECT count(*) AS fresh FROM fresh) AS counted LEFT JOIN found ON true`
+// Both reading statements tell of the given reports whether any is recorded already, and beside that the deliveries of
+// those that are not, perhaps several times, each with the time when it was read, or locked, in order: of replays nothing
+// is. ctid and xmin, where a row is and the transaction that wrote it so, name the row as it is.
+const (
+	givenReports = `unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)`
+	isRecorded   = `(SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id)`
+	readBesides  = `clock_timestamp() AS now, current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit`
+)
 
 var (
-	readingStatement = fmt.Sprintf(readStatement, knownColumns.list("deliveries.%"), "")
-	lockingStatement = fmt.Sprintf(readStatement, knownColumns.list("deliveries.%"), "FOR UPDATE")
+	readingStatement = `
+	SELECT ` + readBesides + `, given.recorded, delivery.*
+	FROM (SELECT document_id, provider, ` + isRecorded + ` AS recorded FROM ` + givenReports + ` OFFSET 0) AS given
+	LEFT JOIN LATERAL (SELECT ` + asTheyAre + ` FROM deliveries
+		WHERE document_id = given.document_id AND provider = given.provider AND given.recorded IS NULL OFFSET 0) AS delivery ON true`
+	lockingStatement = `
+	WITH given AS MATERIALIZED (
+		SELECT document_id COLLATE "C" AS document_id, provider COLLATE "C" AS provider, ` + isRecorded + ` AS recorded FROM ` + givenReports + `),
+	found AS MATERIALIZED (
+		SELECT delivery.* FROM (SELECT DISTINCT document_id, provider FROM given WHERE recorded IS NULL ORDER BY document_id, provider) AS wanted,
+			LATERAL (SELECT ` + asTheyAre + ` FROM deliveries
+				WHERE document_id = wanted.document_id AND provider = wanted.provider OFFSET 0 FOR UPDATE) AS delivery)
+	SELECT ` + readBesides + `, counted.recorded, found.*
+	FROM (SELECT bool_or(recorded) AS recorded FROM given) AS counted LEFT JOIN found ON true`
+	asTheyAre = `ctid::text AS place, xmin::text AS version, ` + knownColumns.list("deliveries.%")
 )
 
 // keepStatement moves those of the deliveries on that are still as they were read, adds their attempts, and returns which
@@ -77,16 +82,18 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 		return freshDeliveries{}, err
 	}
 	defer rows.Close() // its error is that of rows.Err
-	var found freshDeliveries
-	var fresh int
+	found, seen := freshDeliveries{}, make(map[target]bool, len(entries))
+	var recorded bool
 	var fsync, synchronousCommit string
 	var row freshDelivery
-	columns := append([]any{&fresh, &found.now, &fsync, &synchronousCommit, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
+	columns := append([]any{&found.now, &fsync, &synchronousCommit, orZero[bool]{&recorded}, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
 	for rows.Next() { // once at least; and what is locked last comes last, with the time of that
 		if err := rows.Scan(columns...); err != nil {
 			return freshDeliveries{}, err
 		}
-		if row.DocumentID != "" {
+		found.recorded = found.recorded || recorded
+		if row.DocumentID != "" && !seen[row.target()] {
+			seen[row.target()] = true
 			one := row // the next one is read over it
 			found.deliveries = append(found.deliveries, &one)
 		}
@@ -94,7 +101,6 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	if err := rows.Err(); err != nil {
 		return freshDeliveries{}, err
 	}
-	found.recorded = fresh < len(entries)
 	return found, e.noteSession(fsync, synchronousCommit)
 }
 

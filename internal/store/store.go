@@ -117,8 +117,8 @@ type engine interface {
 	now(tx *gorm.DB) (instant, error)
 	// clock is the expression for the time source, for a statement that reads it beside other things.
 	clock() clause.Expr
-	// readFresh reads the deliveries of those entries whose execution id is not recorded, in the order of (document id,
-	// provider), and the time. With locking nobody else can change them until db, a transaction, ends.
+	// readFresh reads the deliveries of those entries whose execution id is not recorded, and the time. With locking
+	// nobody else can change them until db, a transaction, ends; they are locked in the order of (document id, provider).
 	readFresh(db *gorm.DB, entries []*entry, locking bool) (freshDeliveries, error)
 	// keep moves deliveries on that nobody changed since they were read, adds their attempts, and returns which those
 	// are. Both are sorted. errTwinWon says that one of the execution ids was recorded meanwhile, and nothing written.
