@@ -5,37 +5,56 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/numora/delivery/internal/bench/program"
 )
 
 // measureOverload measures what is left of the peak under ten times the connections, which send again what is refused
-// when they are told to, and right after these have gone.
+// when they are told to, and right after these have gone. A server as it is set by default lets all of them wait; a second
+// one, on the same database, refuses most.
 func measureOverload(ctx context.Context, b *bench) (rows []row, err error) {
 	const many = 640
-	err = b.onPostgres(ctx, 0, 1, func(t *target) error {
-		found, err := inTurn(ctx, b.rounds,
-			b.of("peak, 64 connections", t, running{kind: newReports, connections: 64}),
-			b.of("640 connections", t, running{kind: newReports, connections: many, patient: true}),
-			b.of("64 connections, right after", t, running{kind: newReports, connections: 64, atOnce: true, lasts: 5 * time.Second}))
+	err = b.onPostgres(ctx, 0, 1, func(roomy *target) error {
+		small := &target{databaseURL: roomy.databaseURL, key: roomy.key}
+		defer func() { err = errors.Join(err, small.stop()) }()
+		started, err := b.program.Start(ctx, roomy.databaseURL, "NUMORA_MAX_IN_WORK=64", "NUMORA_MAX_QUEUED=64")
 		if err != nil {
 			return err
 		}
-		peak, over, after := found[0], found[1], found[2]
-		refused := newHistogram()
-		for _, one := range over {
-			refused.merge(one.refused)
+		small.servers = []*program.Server{started}
+		for _, one := range []struct {
+			name string
+			*target
+		}{{"", roomy}, {", 64 in work and 64 waiting at most", small}} {
+			found, err := inTurn(ctx, b.rounds,
+				b.of("peak, 64 connections"+one.name, one.target, running{kind: newReports, connections: 64}),
+				b.of("640 connections"+one.name, one.target, running{kind: newReports, connections: many, patient: true}),
+				b.of("64 connections, right after", one.target, running{kind: newReports, connections: 64, atOnce: true, lasts: 5 * time.Second}))
+			if err != nil {
+				return err
+			}
+			peak, over, after := found[0], found[1], found[2]
+			rows = append(rows,
+				refusals(b.row("new reports, sent again after Retry-After"+one.name, many, over).atLeast(over.ratioTo(peak), "the peak of 64", 0.85), over),
+				b.row("new reports, in the 5 s after those", 64, after).atLeast(after.ratioTo(peak), "the peak of 64", 0.95))
 		}
-		r := b.row("new reports, sent again after Retry-After", many, over).atLeast(over.ratioTo(peak), "the peak of 64", 0.85)
-		if refused.count() == 0 {
-			r = r.noted("nothing was refused")
-		} else {
-			p99 := refused.percentile(0.99)
-			r = r.held(p99 <= 50*time.Millisecond, inText(p99)+" p99 of refusals", "<= 50 ms").
-				noted("%d refused in %d rounds, p50 %s", refused.count(), len(over), inText(refused.percentile(0.5)))
-		}
-		rows = []row{r, b.row("new reports, in the 5 s after those", 64, after).atLeast(after.ratioTo(peak), "the peak of 64", 0.95)}
 		return nil
 	})
 	return rows, err
+}
+
+// refusals holds the row to how soon who was refused was told so.
+func refusals(r row, found figures) row {
+	refused := newHistogram()
+	for _, one := range found {
+		refused.merge(one.refused)
+	}
+	if refused.count() == 0 {
+		return r.noted("nothing was refused")
+	}
+	p99 := refused.percentile(0.99)
+	return r.held(p99 <= 50*time.Millisecond, inText(p99)+" p99 of refusals", "<= 50 ms").
+		noted("%d refused in %d rounds, p50 %s", refused.count(), len(found), inText(refused.percentile(0.5)))
 }
 
 // measureGrowth measures new reports on a table of millions of attempts in turn with an empty one.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -118,7 +119,8 @@ func each(connections []*loadConnection, do func(*loadConnection) error, deadlin
 	working, ctx := errgroup.WithContext(context.Background())
 	for _, c := range connections {
 		working.Go(func() error {
-			defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+			defer context.AfterFunc(ctx, c.giveUp)()
+			c.deadline = deadline
 			if err := c.SetDeadline(deadline); err != nil {
 				return err
 			}
@@ -142,6 +144,9 @@ type loadConnection struct {
 	net.Conn
 	sender
 	reader        *responseReader
+	deadline      time.Time
+	opening       sync.Mutex // of another connection in place of this one
+	givenUp       bool
 	patient       bool
 	beat          time.Duration // from one intended start to the next; 0: a closed loop
 	took, refused histogram
@@ -157,6 +162,30 @@ func newLoadConnection(opened net.Conn, order loadOrder) *loadConnection {
 		c.beat = time.Duration(float64(time.Second) * float64(order.Connections) / order.PerSecond)
 	}
 	return c
+}
+
+// giveUp ends whatever is going on.
+func (c *loadConnection) giveUp() {
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	c.givenUp = true
+	_ = c.Close()
+}
+
+// reopen takes another connection in place of one that the server has closed.
+func (c *loadConnection) reopen() error {
+	opened, err := net.Dial("tcp", c.RemoteAddr().String())
+	if err != nil {
+		return err
+	}
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	_ = c.Close()
+	c.Conn, c.reader = opened, newResponseReader(opened)
+	if c.givenUp {
+		return c.Close()
+	}
+	return c.SetDeadline(c.deadline)
 }
 
 // run sends one request after another until the end, and keeps the times of what is answered from an instant on.
@@ -201,6 +230,11 @@ func (c *loadConnection) run(start, from, until time.Time) error {
 				return nil
 			}
 			time.Sleep(answer.retryAfter)
+			if answer.closes {
+				if err := c.reopen(); err != nil {
+					return err
+				}
+			}
 			began = time.Now()
 		}
 		intended = intended.Add(c.beat)

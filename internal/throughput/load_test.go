@@ -36,8 +36,11 @@ func (s *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil && (r.Header.Get("Authorization") != "Bearer key" || body.Provider != provider || body.Status != "succeeded" || !strings.HasPrefix(r.URL.Path, "/v1/documents/doc-")) {
 		err = fmt.Errorf("%s: %s", r.URL, text)
 	}
-	if s.refuse.Add(-1) >= 0 {
+	if left := s.refuse.Add(-1); left >= 0 {
 		w.Header().Set("Retry-After", "0")
+		if left%2 == 0 {
+			w.Header().Set("Connection", "close")
+		}
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}

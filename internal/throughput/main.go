@@ -29,7 +29,8 @@
 //     timers, of a millisecond, are in them.
 //   - pages: audit pages (limit=20) in turn with read.sql, 32 connections, each table filled with 5 attempts a document.
 //   - overload: 64 connections, then 640 that send again what was refused, when Retry-After says so, then 64 without
-//     a pause in between. Refusals are counted by themselves.
+//     a pause in between; and the same once more on a server that lets few wait, so that it refuses. Refusals are counted
+//     by themselves.
 //   - growth: an empty table and one of -attempts, in turn, two servers on two databases of the cluster.
 //   - replicas: 64 connections spread over one, two and three servers on one database, in turn.
 //   - sqlite: the server over SQLite in turn with a loop that does for SQLite what record.sql does for PostgreSQL: two

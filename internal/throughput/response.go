@@ -14,6 +14,7 @@ type response struct {
 	status     int
 	body       []byte // until the next one is read
 	retryAfter time.Duration
+	closes     bool // the server closes the connection behind it
 }
 
 // responseReader reads the answers on one connection, in a buffer that is used again: net/http's client takes several
@@ -58,8 +59,8 @@ func (r *responseReader) read() (response, error) {
 	if err != nil {
 		return response{}, fmt.Errorf("this is no answer: %q", head)
 	}
-	found := response{status: status}
-	if bytes.Contains(head, closing) {
+	found := response{status: status, closes: bytes.Contains(head, closing)}
+	if found.closes && status != 503 { // who is refused before the body was read may be told so
 		return response{}, fmt.Errorf("the server closes the connection: %q", head)
 	}
 	if status == 503 {

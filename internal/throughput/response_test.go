@@ -20,6 +20,7 @@ func TestResponseReader(t *testing.T) {
 		"Empty":      {sent: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", want: response{status: 200}},
 		"Long":       {sent: "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + long, want: response{status: 200}, body: long},
 		"Refused":    {sent: "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 1\r\n\r\n{", want: response{status: 503, retryAfter: 2 * time.Second}, body: "{"},
+		"Closed":     {sent: "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", want: response{status: 503, retryAfter: time.Second, closes: true}},
 		"Chunked":    {sent: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n", want: response{status: 200}, body: "3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n"},
 		"NoLength":   {sent: "HTTP/1.1 200 OK\r\n\r\n", failed: true},
 		"CutOff":     {sent: "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbod", failed: true},
@@ -38,7 +39,7 @@ func TestResponseReader(t *testing.T) {
 				if failed := err != nil; failed != test.failed {
 					t.Fatalf("error %v", err)
 				}
-				if err == nil && (got.status != test.want.status || got.retryAfter != test.want.retryAfter || string(got.body) != test.body) {
+				if err == nil && (got.status != test.want.status || got.retryAfter != test.want.retryAfter || got.closes != test.want.closes || string(got.body) != test.body) {
 					t.Errorf("got %+v, body %q", got, got.body)
 				}
 			})

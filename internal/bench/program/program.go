@@ -80,8 +80,8 @@ type Server struct {
 	err         error // how it ended; to be read once ended is closed
 }
 
-// start runs a server on a database and returns when it is ready.
-func (p Program) Start(ctx context.Context, databaseURL string) (*Server, error) {
+// Start runs a server on a database, with settings (NAME=VALUE) in place of the default ones, and returns when it is ready.
+func (p Program) Start(ctx context.Context, databaseURL string, settings ...string) (*Server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -97,6 +97,7 @@ func (p Program) Start(ctx context.Context, databaseURL string) (*Server, error)
 	command := p.command(running, databaseURL, "serve")
 	// Any free port for operators: the default one may be another server's.
 	command.Env = append(command.Env, "NUMORA_LISTEN="+address, "NUMORA_ADMIN_LISTEN=127.0.0.1:0")
+	command.Env = append(command.Env, settings...)
 	command.Stdout, command.Stderr = log, log
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = stopLimit
