@@ -9,8 +9,10 @@ import (
 	"sync"
 	"testing"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 
+	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/store/storetest"
 )
 
@@ -178,6 +180,83 @@ func TestModels_AgreeWithTheMigratedSchema(t *testing.T) {
 			t.Errorf("%v lacks %s", indexes, promise)
 		}
 	})
+}
+
+// A report moves a delivery on by the columns of its standing alone: those that say so must be those that it sets.
+func TestModels_StandingColumns_AreThoseThatAStandingSets(t *testing.T) {
+	at := instant{recordedAt(1)}
+	set := deliveryRow{}
+	set.setStanding(delivery.Standing{
+		Touched: true, Tries: 1, Settled: true, Since: at.Time, LastRecordedAt: at.Time, Resting: delivery.Exhausted, DueAt: at.Time,
+		Latest: &delivery.Latest{AttemptID: attemptID(1), Status: delivery.Failed, EffectiveAt: at.Time},
+		Lease:  &delivery.Lease{ExecutionID: "clm_1", ExpiresAt: at.Time},
+	}, at)
+	values := reflect.ValueOf(set)
+	for _, field := range deliveryColumns {
+		isSet, isStanding := !values.FieldByName(field.Name).IsZero(), slices.Contains(standingColumns, field)
+		if isSet != isStanding {
+			t.Errorf("%s: set is %t, a column of the standing %t", field.DBName, isSet, isStanding)
+		}
+	}
+}
+
+// The statements that are shaped by hand give every column what it takes: an array of its type or, for a uuid, of texts.
+func TestModels_HandShapedStatements_AgreeWithTheMigratedSchema(t *testing.T) {
+	s := migrated(t, storetest.Postgres(t))
+	for _, table := range []struct {
+		name string
+		columns
+	}{{"deliveries", movedColumns}, {"delivery_attempts", attemptColumns}} {
+		var migrated []struct{ Name, Type string }
+		err := s.reader.Raw(`SELECT column_name AS name, data_type AS type FROM information_schema.columns
+			WHERE table_schema = current_schema() AND table_name = ?`, table.name).Scan(&migrated).Error
+		if err != nil {
+			t.Fatal(err)
+		}
+		types := make(map[string]string)
+		for _, column := range migrated {
+			types[column.Name] = column.Type
+		}
+		var given []struct{ Name, Type string }
+		err = s.writer.Connection(func(db *gorm.DB) error {
+			db = db.Session(&gorm.Session{NewDB: true})
+			numbered, n := strings.Builder{}, 0
+			for _, part := range strings.SplitAfter("SELECT * FROM "+table.unnested("given"), "?") {
+				if text, is := strings.CutSuffix(part, "?"); is {
+					n++
+					part = fmt.Sprintf("%s$%d", text, n)
+				}
+				numbered.WriteString(part)
+			}
+			if err := db.Exec("PREPARE shaped AS " + numbered.String()).Error; err != nil {
+				return err
+			}
+			for i, field := range table.columns {
+				var parameter string
+				if err := db.Raw("SELECT parameter_types[?]::text FROM pg_prepared_statements WHERE name = 'shaped'", i+1).Row().Scan(&parameter); err != nil {
+					return err
+				}
+				given = append(given, struct{ Name, Type string }{field.DBName, parameter})
+			}
+			return db.Exec("DEALLOCATE shaped").Error
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range given {
+			want := types[one.Name] + "[]"
+			if types[one.Name] == "uuid" {
+				want = "text[]"
+			}
+			if one.Type != want {
+				t.Errorf("%s.%s is a %s and is given a %s", table.name, one.Name, types[one.Name], one.Type)
+			}
+		}
+		// Those of an attempt are all there are: what is recorded has no other.
+		if table.name == "delivery_attempts" && len(given) != len(migrated) {
+			t.Errorf("an attempt has %d columns, and %d are given", len(migrated), len(given))
+		}
+	}
 }
 
 // union is the keys of both maps, sorted.
