@@ -164,6 +164,7 @@ func TestPutDocument_BadInput(t *testing.T) {
 			`{"status":"reviewed","metadata":"{}"}`:                                    "metadata",
 			`{"status":"reviewed","metadata":{"a":1,"a":2}}`:                           "metadata/a",
 			`{"status":"reviewed","metadata":{"a":"\u0000"}}`:                          "metadata/a",
+			`{"status":"reviewed","metadata":{"b":{"a\u0000":1}}}`:                     "metadata/b",
 			`{"status":"reviewed","metadata":{"a":1e400}}`:                             "metadata/a",
 			`{"status":"reviewed","providers":"sap"}`:                                  "providers",
 			`{"status":"reviewed","providers":["SAP"]}`:                                "providers/0",

@@ -31,7 +31,7 @@ func (s *Store) Attempts(ctx context.Context, query delivery.AttemptQuery) (deli
 	if err != nil {
 		return delivery.AttemptPage{}, err
 	}
-	selected := selection{columns: selectAttempts}
+	selected := selection{head: selectAttempts}
 	if !query.Since.IsZero() {
 		selected = selected.where("recorded_at >= ?", instant{query.Since})
 	}

@@ -29,7 +29,7 @@ func (s *Store) Deliveries(ctx context.Context, query delivery.DeliveryQuery) (d
 	if err != nil {
 		return delivery.DeliveryPage{}, s.translate(err)
 	}
-	selected := selection{columns: deliveriesView}.where("NOT delivery.retired")
+	selected := selection{head: deliveriesView}.where("NOT delivery.retired")
 	filters := []filter{{"delivery.external_id", query.ExternalID}, {"delivery.resting", string(query.State)}, {"delivery.provider", query.Provider}}
 	kinds := restingStates
 	switch query.State {

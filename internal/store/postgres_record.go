@@ -21,12 +21,12 @@ var (
 	knownColumns = deliveryColumns.where(func(f *schema.Field) bool { return f.Name == "DeliveryKey" || slices.Contains(movedColumns, f) })
 )
 
-// Both are planned once a session, perhaps while the tables are empty, so neither leaves a choice: rows are found one after
+// Each is planned once a session, perhaps while the tables are empty, so none leaves a choice: rows are found one after
 // another, by a unique index or by where they are, however few there seem to be.
 
-// Both reading statements tell of the given reports whether any is recorded already, and beside that the deliveries of
-// those that are not, perhaps several times, each with the time when it was read, or locked, in order: of replays nothing
-// is. ctid and xmin, where a row is and the transaction that wrote it so, name the row as it is.
+// readingStatement tells of each given report whether it is recorded already or, if not, its delivery. lockingStatement does
+// not repeat deliveries, and locks them in order; those of replays stay unlocked. Both have with each row the time when it
+// was read or locked. ctid and xmin, where a row is and the transaction that wrote it so, name the row as it is.
 const (
 	givenReports = `unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)`
 	isRecorded   = `(SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id)`
@@ -54,7 +54,8 @@ var (
 // keepStatement moves those of the deliveries on that are still as they were read, adds their attempts, and returns which
 // they are. A row that was changed since is another row, elsewhere, of another transaction. The limit, which is how many are
 // given, has the planner expect few of them, so that it looks for each where it is: one by one that is cheaper than reading
-// even the smallest table. The conditions that name the row by its key are no use to it, as they stand, and cost nothing.
+// even the smallest table. The key is compared as well, in a way that is no use to the planner: rows that one transaction
+// wrote have one xmin, and a rewrite of the table, as by VACUUM FULL, may put one where another was.
 var keepStatement = `
 	WITH moved AS (
 		UPDATE deliveries SET ` + standingColumns.list("% = given.%") + `
@@ -87,7 +88,7 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	var fsync, synchronousCommit string
 	var row freshDelivery
 	columns := append([]any{&found.now, &fsync, &synchronousCommit, orZero[bool]{&recorded}, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
-	for rows.Next() { // once at least; and what is locked last comes last, with the time of that
+	for rows.Next() { // for each report, or once at least; and what is locked last comes last, with the time of that
 		if err := rows.Scan(columns...); err != nil {
 			return freshDeliveries{}, err
 		}
@@ -100,6 +101,9 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	}
 	if err := rows.Err(); err != nil {
 		return freshDeliveries{}, err
+	}
+	if len(entries) == 0 {
+		return found, nil
 	}
 	return found, e.noteSession(fsync, synchronousCommit)
 }

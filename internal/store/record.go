@@ -57,8 +57,8 @@ func (t target) compare(other target) int {
 // write records, by the first deadline that a submission has. A transaction that finds itself overtaken is rolled
 // back whole and run again, so that nothing which depended on being first, such as an added delivery, is left
 // behind. It then finds what overtook it, which is committed by then: so it ends. A single submission waits for a
-// lock again, too; several had better do so apart. A panic is an error of the reports that it befalls: it is not in the
-// goroutine of any request, and would end the process.
+// lock again, too; several had better do so apart. A panic is an error of the reports that it befalls: it must neither end the
+// process nor the writer, of which there may be one only.
 func (r *recording) write() (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -19,7 +19,7 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 	var expiries uint64
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		began, expiries = false, 0
-		if err := s.requireDocument(tx, requeue.DocumentID); err != nil {
+		if err := requireDocument(tx, requeue.DocumentID); err != nil {
 			return err
 		}
 		row, err := lockDelivery(tx, key)
@@ -97,7 +97,7 @@ func (s *Store) Tally() Tally {
 }
 
 // requireDocument returns ErrDocumentNotFound when the document is not registered.
-func (s *Store) requireDocument(tx *gorm.DB, id string) error {
+func requireDocument(tx *gorm.DB, id string) error {
 	var found int64
 	if err := tx.Model(&documentRow{}).Where("id = ?", id).Count(&found).Error; err != nil {
 		return fmt.Errorf("find a document: %w", err)

@@ -82,7 +82,7 @@ func view(parts ...viewPart) string {
 // findDocuments reads the documents that meet a condition, by id, with their deliveries, as of now or, where that is zero,
 // of when they are read.
 func (s *Store) findDocuments(db *gorm.DB, now instant, condition string, arguments ...any) ([]delivery.Document, error) {
-	selected := selection{columns: documentsView, arguments: []any{s.engine.clock()}}.where(condition, arguments...)
+	selected := selection{head: documentsView, arguments: []any{s.engine.clock()}}.where(condition, arguments...)
 	var views []documentView
 	if err := db.Raw(selected.text("ORDER BY document.id, delivery.provider"), selected.arguments...).Scan(&views).Error; err != nil {
 		return nil, fmt.Errorf("read documents: %w", err)
@@ -105,7 +105,7 @@ func (s *Store) findDocuments(db *gorm.DB, now instant, condition string, argume
 
 // findDelivery reads one delivery as of now.
 func findDelivery(db *gorm.DB, now instant, key target) (delivery.Delivery, error) {
-	selected := selection{columns: deliveriesView}.where("delivery.document_id = ? AND delivery.provider = ?", key.documentID, key.provider)
+	selected := selection{head: deliveriesView}.where("delivery.document_id = ? AND delivery.provider = ?", key.documentID, key.provider)
 	var v deliveryView
 	found := db.Raw(selected.text("LIMIT 1"), selected.arguments...).Scan(&v)
 	if found.Error == nil && found.RowsAffected == 0 {

@@ -11,6 +11,7 @@ import (
 
 func recordStoresAsGiven(t *testing.T, s Store) {
 	reviewed(t, s, documentID)
+	record(t, s) // nothing, which is no mistake
 	full := attempt("full")
 	bare := attempt("bare", failed, func(a *delivery.Attempt) {
 		a.ExternalRecordID, a.ExternalURL, a.ErrorCode, a.ErrorMessage = "", "", "", ""
