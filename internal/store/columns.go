@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,26 @@ func (c columns) unnested(alias string, more ...string) string {
 		parts, names = append(parts, more[i]), names+", "+more[i+1]
 	}
 	return "unnest(" + strings.Join(parts, ", ") + ") AS " + alias + " (" + names + ")"
+}
+
+// numbered numbers the parameters of a statement as PostgreSQL does.
+func numbered(statement string) string {
+	var text strings.Builder
+	for i, part := range strings.Split(statement, "?") {
+		if i > 0 {
+			text.WriteString("$" + strconv.Itoa(i))
+		}
+		text.WriteString(part)
+	}
+	return text.String()
+}
+
+// rowsOf runs a statement whose parameters are numbered: gorm would look for them, one character after another.
+func rowsOf(db *gorm.DB, statement string, arguments ...any) (*sql.Rows, error) {
+	db = db.Raw("")
+	db.Statement.SQL.WriteString(statement)
+	db.Statement.Vars = arguments
+	return db.Rows()
 }
 
 // array is an argument that is one value to gorm, which would make a list of a slice, and an array to pgx.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,4 +72,51 @@ func TestRecord_EveryStatement_HasTheDeadlineOfTheRequest(t *testing.T) {
 			t.Errorf("only %d statements were seen", statements)
 		}
 	})
+}
+
+// The connection keeps the deadline of what is recorded without a transaction: whoever waits for a server that does not
+// answer is told in time that nobody knows, and the connection's next user has a deadline of its own.
+func TestRecord_Deadline_IsKeptByTheConnection(t *testing.T) {
+	url := storetest.Postgres(t)
+	register(t, migrated(t, url))
+	s := opened(t, url, Options{Connections: 1})
+	within := func(n int, limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		_, err := s.Record(ctx, []delivery.Attempt{failedAttempt(n, fmt.Sprint("run-", n), documentID, "dynamics365")}, nil)
+		return err
+	}
+	session := func() (pid int) {
+		if err := s.writer.Raw("SELECT pg_backend_pid()").Row().Scan(&pid); err != nil {
+			t.Error(err)
+		}
+		return pid
+	}
+	const limit = hurry + 300*time.Millisecond
+	if err := within(1, limit); err != nil {
+		t.Fatal(err)
+	}
+	before := session()
+	run(t, s, fmt.Sprintf("SELECT pg_sleep(%f)", (limit+100*time.Millisecond).Seconds()))
+	if after := session(); after != before {
+		t.Error("the deadline of one who is done has ended the session")
+	}
+
+	run(t, s, "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END'")
+	run(t, s, "CREATE TRIGGER linger BEFORE INSERT ON delivery_attempts FOR EACH ROW EXECUTE FUNCTION linger()")
+	began := time.Now()
+	err := within(2, limit)
+	var unavailable *delivery.UnavailableError
+	if !errors.As(err, &unavailable) || unavailable.Outcome != delivery.OutcomeUnknown {
+		t.Errorf("got %v, want the outcome to be unknown", err)
+	}
+	if took := time.Since(began); took < limit || took > limit+time.Second {
+		t.Errorf("it took %s, and had %s", took, limit)
+	}
+	other := opened(t, url, Options{})
+	run(t, other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO delivery_attempts%' AND pid <> pg_backend_pid()")
+	run(t, other, "DROP TRIGGER linger ON delivery_attempts")
+	if err := within(2, limit); err != nil {
+		t.Errorf("sent again: %v", err)
+	}
 }

@@ -220,15 +220,7 @@ func TestModels_HandShapedStatements_AgreeWithTheMigratedSchema(t *testing.T) {
 		var given []struct{ Name, Type string }
 		err = s.writer.Connection(func(db *gorm.DB) error {
 			db = db.Session(&gorm.Session{NewDB: true})
-			numbered, n := strings.Builder{}, 0
-			for _, part := range strings.SplitAfter("SELECT * FROM "+table.unnested("given"), "?") {
-				if text, is := strings.CutSuffix(part, "?"); is {
-					n++
-					part = fmt.Sprintf("%s$%d", text, n)
-				}
-				numbered.WriteString(part)
-			}
-			if err := db.Exec("PREPARE shaped AS " + numbered.String()).Error; err != nil {
+			if err := db.Exec("PREPARE shaped AS " + numbered("SELECT * FROM "+table.unnested("given"))).Error; err != nil {
 				return err
 			}
 			for i, field := range table.columns {

@@ -34,12 +34,12 @@ const (
 )
 
 var (
-	readingStatement = `
+	readingStatement = numbered(`
 	SELECT ` + readBesides + `, given.recorded, delivery.*
 	FROM (SELECT document_id, provider, ` + isRecorded + ` AS recorded FROM ` + givenReports + ` OFFSET 0) AS given
 	LEFT JOIN LATERAL (SELECT ` + asTheyAre + ` FROM deliveries
-		WHERE document_id = given.document_id AND provider = given.provider AND given.recorded IS NULL OFFSET 0) AS delivery ON true`
-	lockingStatement = `
+		WHERE document_id = given.document_id AND provider = given.provider AND given.recorded IS NULL OFFSET 0) AS delivery ON true`)
+	lockingStatement = numbered(`
 	WITH given AS MATERIALIZED (
 		SELECT document_id COLLATE "C" AS document_id, provider COLLATE "C" AS provider, ` + isRecorded + ` AS recorded FROM ` + givenReports + `),
 	found AS MATERIALIZED (
@@ -47,7 +47,7 @@ var (
 			LATERAL (SELECT ` + asTheyAre + ` FROM deliveries
 				WHERE document_id = wanted.document_id AND provider = wanted.provider OFFSET 0 FOR UPDATE) AS delivery)
 	SELECT ` + readBesides + `, counted.recorded, found.*
-	FROM (SELECT bool_or(recorded) AS recorded FROM given) AS counted LEFT JOIN found ON true`
+	FROM (SELECT bool_or(recorded) AS recorded FROM given) AS counted LEFT JOIN found ON true`)
 	asTheyAre = `ctid::text AS place, xmin::text AS version, ` + knownColumns.list("deliveries.%")
 )
 
@@ -56,7 +56,7 @@ var (
 // given, has the planner expect few of them, so that it looks for each where it is: one by one that is cheaper than reading
 // even the smallest table. The key is compared as well, in a way that is no use to the planner: rows that one transaction
 // wrote have one xmin, and a rewrite of the table, as by VACUUM FULL, may put one where another was.
-var keepStatement = `
+var keepStatement = numbered(`
 	WITH moved AS (
 		UPDATE deliveries SET ` + standingColumns.list("% = given.%") + `
 		FROM (SELECT * FROM ` + movedColumns.unnested("given", "?::text[]::tid[]", "place", "?::text[]::xid[]", "version") + ` LIMIT ?) AS given
@@ -67,7 +67,7 @@ var keepStatement = `
 		INSERT INTO delivery_attempts (` + attemptColumns.list("%") + `)
 		SELECT ` + attemptColumns.list("%") + ` FROM ` + attemptColumns.unnested("given") + `
 		WHERE ((document_id, provider) IN (SELECT document_id, provider FROM moved)) IS TRUE)
-	SELECT document_id, provider FROM moved`
+	SELECT document_id, provider FROM moved`)
 
 func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) (freshDeliveries, error) {
 	documents, providers, ids := make([]string, len(entries)), make([]string, len(entries)), make([]string, len(entries))
@@ -78,7 +78,7 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	if locking {
 		statement = lockingStatement
 	}
-	rows, err := db.Raw(statement, array{documents}, array{providers}, array{ids}).Rows()
+	rows, err := rowsOf(db, statement, array{documents}, array{providers}, array{ids})
 	if err != nil {
 		return freshDeliveries{}, err
 	}
@@ -115,7 +115,7 @@ func (e *postgresEngine) keep(db *gorm.DB, attempts []attemptRow, deliveries []*
 		rows[i], places[i], versions[i], byTarget[d.target()] = d.deliveryRow, d.place, d.version, d
 	}
 	arguments := append(arrays(movedColumns, rows), array{places}, array{versions}, len(rows))
-	found, err := db.Raw(keepStatement, append(arguments, arrays(attemptColumns, attempts)...)...).Rows()
+	found, err := rowsOf(db, keepStatement, append(arguments, arrays(attemptColumns, attempts)...)...)
 	if err != nil {
 		return nil, e.keepError(err)
 	}

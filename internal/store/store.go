@@ -123,6 +123,8 @@ type engine interface {
 	// keep moves deliveries on that nobody changed since they were read, adds their attempts, and returns which those
 	// are. Both are sorted. errTwinWon says that one of the execution ids was recorded meanwhile, and nothing written.
 	keep(db *gorm.DB, attempts []attemptRow, deliveries []*freshDelivery) (moved []*freshDelivery, err error)
+	// limit has a session keep the deadline of its context at less cost, if it can, until it is released.
+	limit(session *gorm.DB) (limited *gorm.DB, release func())
 	// optimistic tells whether it is of use to call readFresh and keep outside of a transaction, without locks.
 	optimistic() bool
 	// wroteNothing tells whether an error of keep, outside of a transaction, means that certainly nothing was written.
@@ -294,7 +296,9 @@ func (s *Store) writeUnlocked(ctx context.Context, do func(session *gorm.DB) err
 		return err
 	}
 	return s.translate(s.writer.WithContext(ctx).Connection(func(session *gorm.DB) error {
-		return do(session.Session(&gorm.Session{NewDB: true}))
+		limited, release := s.engine.limit(session.Session(&gorm.Session{NewDB: true}))
+		defer release()
+		return do(limited)
 	}))
 }
 
