@@ -101,8 +101,9 @@ func TestClaims_OfManyWorkersOverThreeServers_AreExclusive(t *testing.T) {
 		samples, waited = samples+1, waited+now
 	}
 	work.Wait()
-	// PostgreSQL passes over locked rows, but for one that was committed in the very moment it was looked at.
-	if average := float64(waited) / float64(samples); average > 1 {
+	// PostgreSQL passes over locked rows, but for one that was committed in the very moment it was looked at, which on a
+	// busy machine is a long one. If they queued, all but one of them and a few would wait.
+	if average := float64(waited) / float64(samples); average > claimers/4 {
 		t.Errorf("of %d claimers %.1f waited for each other, on average", claimers, average)
 	} else {
 		t.Logf("of %d claimers %.2f waited for each other, on average of %d samples", claimers, average, samples)
