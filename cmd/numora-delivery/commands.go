@@ -25,9 +25,14 @@ func (c *serve) Run(ctx context.Context, strange strangeFlags) error {
 	return app.Serve(ctx, c.Serve, strange, os.Stdout, os.Stderr)
 }
 
-type migrate struct{ config.Database }
+type migrate struct {
+	config.Database
+	config.Roles
+}
 
-func (c *migrate) Run(ctx context.Context) error { return app.Migrate(ctx, c.Database, os.Stderr) }
+func (c *migrate) Run(ctx context.Context) error {
+	return app.Migrate(ctx, c.Database, c.Roles, os.Stderr)
+}
 
 type keys struct {
 	Create createKey `cmd:"" help:"Make a key and print it; it is shown this once."`

@@ -12,15 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // The whole product, as those who use it see it: over HTTP, each with a key of its own. All that is said here the
 // contract allows, so that the proxy may listen; what breaks the contract is tested in internal/httpapi.
 func TestEndToEnd(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		s := start(t, databaseURL, newKey(t, databaseURL)).heldToContract()
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
+		s := start(t, databaseURL, key).heldToContract()
 		registrar := newKeyFor(t, databaseURL, "review", "documents:read,documents:write")
 		worker := newKeyFor(t, databaseURL, "crm-worker", "delivery:write")
 		auditor := newKeyFor(t, databaseURL, "auditor", "delivery:read,documents:read")

@@ -36,8 +36,15 @@ func withStore(database config.Database, options store.Options, do func(db *stor
 var forKeys = store.Options{AllowLossy: true}
 
 // Migrate brings the schema of a database up to what this binary needs. It says on screen what it waits for.
-func Migrate(ctx context.Context, database config.Database, screen io.Writer) error {
-	options := store.Options{Create: true, MigrationWaits: func(reason error) {
+func Migrate(ctx context.Context, database config.Database, roles config.Roles, screen io.Writer) error {
+	databaseURL, err := database.Check(store.CheckURL)
+	if err != nil {
+		return err
+	}
+	if problems := roles.Problems(databaseURL); len(problems) > 0 {
+		return &config.Error{Problems: problems}
+	}
+	options := store.Options{Create: true, ApplicationRole: roles.ApplicationRole, MigrationWaits: func(reason error) {
 		_, _ = fmt.Fprintln(screen, "not done yet:", reason)
 	}}
 	return withStore(database, options, func(db *store.Store) error { return db.Migrate(ctx) })

@@ -196,7 +196,7 @@ func newKey(t *testing.T, databaseURL string) string {
 	if _, stderr, code := run(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=" + databaseURL}, "migrate"); code != 0 {
 		t.Fatalf("migrate: %s", stderr)
 	}
-	return newKeyFor(t, databaseURL, "worker", "delivery:write,delivery:read,delivery:requeue,documents:read,documents:write")
+	return newKeyFor(t, databaseURL, "worker", allScopes)
 }
 
 // newKeyFor makes a key of this name with these scopes on the command line.

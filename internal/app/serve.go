@@ -61,7 +61,7 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 	}
 	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen}
 	options := store.Options{
-		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N,
+		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N, ApplicationRole: settings.ApplicationRole,
 		Retry: retryPolicies(settings),
 		MigrationWaits: func(reason error) {
 			s.logger.Warn("the migration is not done yet; where it waits for a lock it lets requests through meanwhile", slog.String("error", reason.Error()))
@@ -268,7 +268,8 @@ func (s *server) prepare(ctx context.Context, address net.Addr) error {
 
 func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 	if s.settings.Migrate == "auto" {
-		if err := s.db.Migrate(ctx); err != nil {
+		// The application's role finds out below whether its owner has migrated.
+		if err := s.db.Migrate(ctx); err != nil && !errors.Is(err, store.ErrNotOwner) {
 			return err
 		}
 	}

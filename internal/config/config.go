@@ -22,6 +22,7 @@ func (e *Error) Error() string { return strings.Join(e.Problems, "\n") }
 // Serve are the settings of the server.
 type Serve struct {
 	Database `embed:""`
+	Roles    `embed:""`
 
 	Listen              string   `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
 	AdminListen         string   `env:"NUMORA_ADMIN_LISTEN" default:"127.0.0.1:9090" placeholder:"HOST:PORT|off" help:"Where to serve metrics, probes and profiles to operators, without any key (default ${default}). When that default is taken by another program the server does without; an address that was chosen must be free."`
@@ -67,6 +68,7 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	}
 	databaseURL, problems := s.url(check)
 	add := func(found ...string) { problems = append(problems, found...) }
+	add(s.Problems(databaseURL)...)
 	if !isAddress(s.Listen) {
 		add(fmt.Sprintf("NUMORA_LISTEN must be HOST:PORT, not %s", quote(s.Listen)))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,10 +49,19 @@ type api struct {
 // eachEngine runs test against a server on each database, with documentID registered as reviewed.
 func eachEngine(t *testing.T, test func(t *testing.T, a *api)) {
 	t.Helper()
-	storetest.Engines(t, func(t *testing.T, url string) {
+	serve := func(t *testing.T, url string) {
 		a := newAPI(t, url, delivery.Settings{})
 		a.register(documentID)
 		test(t, a)
+	}
+	storetest.Engines(t, serve)
+	t.Run("postgres as the application's role", func(t *testing.T) {
+		url := storetest.Postgres(t)
+		application := storetest.ApplicationRole(t, url)
+		owner, err := store.Open(url, store.Options{ApplicationRole: application.Name})
+		check(t, err)
+		check(t, errors.Join(owner.Migrate(t.Context()), owner.Close()))
+		serve(t, application.URL)
 	})
 }
 
@@ -65,7 +75,9 @@ func newAPIOver(t *testing.T, databaseURL string, options store.Options, setting
 	db, err := store.Open(databaseURL, options)
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
-	check(t, db.Migrate(t.Context()))
+	if err := db.Migrate(t.Context()); !errors.Is(err, store.ErrNotOwner) { // then it is migrated
+		check(t, err)
+	}
 	a := &api{t: t, store: db, logs: &lockedBuffer{}, configure: configure}
 	a.serve(delivery.NewService(db, settings, time.Now), db, db.Ready)
 	a.key = a.newKey(apikey.Scopes(), time.Time{})

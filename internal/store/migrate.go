@@ -21,9 +21,10 @@ var migrations embed.FS
 
 // schemaVersion is the schema level this binary needs: the number of its last migration. Within a major
 // version migrations only add, so a newer schema serves too.
-const schemaVersion = 2
+const schemaVersion = 4
 
-// Migrate brings the schema up to what this binary needs. Any number of processes may call it at once.
+// Migrate brings the schema up to what this binary needs, and grants Options.ApplicationRole its rights. Any number of
+// processes may call it at once. It returns ErrNotOwner to a role that the tables do not belong to.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.engine.migrate(ctx, s.options.MigrationWaits); err != nil {
 		return s.translate(fmt.Errorf("migrate the database: %w", err))

@@ -41,6 +41,9 @@ var (
 	addColumn    = regexp.MustCompile(`^ADD (?:COLUMN )?(IF NOT EXISTS )?(\S+)`)
 	addOther     = regexp.MustCompile(`^ADD (CONSTRAINT|CHECK|UNIQUE|PRIMARY|FOREIGN|EXCLUDE)\b`)
 	restricted   = regexp.MustCompile(`\b(UNIQUE|PRIMARY|REFERENCES|CHECK|GENERATED|(BIG|SMALL)?SERIAL)\b|\bDEFAULT \S*\(`)
+	appendOnly   = regexp.MustCompile(`^CREATE TRIGGER \S+ BEFORE (UPDATE|DELETE|UPDATE OR DELETE OR TRUNCATE) ON \S+ (FOR EACH STATEMENT EXECUTE FUNCTION \S+|BEGIN SELECT RAISE\(ABORT, ''\))$`)
+	newFunction  = regexp.MustCompile(`^CREATE FUNCTION \S+ RETURNS TRIGGER LANGUAGE PLPGSQL AS ''$`)
+	always       = regexp.MustCompile(`^ENABLE ALWAYS TRIGGER \S+$`)
 	changesData  = regexp.MustCompile(`^(INSERT|UPDATE|DELETE|WITH)\b`)
 	harmless     = regexp.MustCompile(`^(ANALYZE|COMMENT ON)\b`)
 	innerCommas  = regexp.MustCompile(`\([^()]*\)`)
@@ -120,6 +123,14 @@ func (m *migration) read(statement string, hasReason bool) {
 		m.readAlter(found[1], found[2], head, hasReason)
 	} else if m.postgres && (statement == withoutBound || statement == withBound) {
 		m.unbounded = statement == withoutBound
+	} else if appendOnly.MatchString(statement) || newFunction.MatchString(statement) {
+		if !hasReason {
+			m.problem("older servers may do what it refuses: %s", head)
+		}
+		if !m.transaction {
+			m.problem("outside of a transaction it cannot be run again: %s", head)
+		}
+	} else if statement == "END" && !m.postgres { // of a trigger
 	} else if changesData.MatchString(statement) {
 		if !hasReason {
 			m.problem("it changes data without a reason: %s", head)
@@ -177,6 +188,7 @@ func (m *migration) readAlter(table, actions, head string, hasReason bool) {
 		action = strings.TrimSpace(action)
 		column := addColumn.FindStringSubmatch(action)
 		switch {
+		case always.MatchString(action):
 		case column == nil:
 			m.problem("it does not only add: %s", head)
 		case addOther.MatchString(action):
@@ -211,27 +223,31 @@ func TestMigrationProblems(t *testing.T) {
 			"CREATE TABLE claims (id text); CREATE UNIQUE INDEX i ON claims (id)":    "",
 			"-- reason: they were never read\nDELETE FROM documents WHERE false":     "",
 			"-- reason: a copy\nINSERT INTO documents SELECT id FROM documents":      "",
-			"DROP TABLE documents":                                          "does not only add",
-			"DROP INDEX delivery_attempts_execution_id_key":                 "does not only add",
-			"-- reason: gone\nDROP TABLE documents":                         "does not only add",
-			"TRUNCATE documents":                                            "does not only add",
-			"ALTER TABLE documents DROP COLUMN schema":                      "does not only add",
-			"ALTER TABLE documents\n\tADD note text,\n\tDROP COLUMN schema": "does not only add",
-			"ALTER TABLE documents ADD note text,DROP COLUMN schema":        "does not only add",
-			"ALTER TABLE documents RENAME TO papers":                        "does not only add",
-			"ALTER TABLE documents RENAME COLUMN schema TO kind":            "does not only add",
-			"ALTER TABLE documents ALTER COLUMN schema SET NOT NULL":        "does not only add",
-			"ALTER TABLE documents ALTER COLUMN schema TYPE varchar(9)":     "does not only add",
-			"ALTER INDEX a RENAME TO b":                                     "does not only add",
-			"CREATE TRIGGER t AFTER INSERT ON documents BEGIN SELECT 1":     "does not only add",
-			"CREATE TABLE copies AS SELECT * FROM documents":                "does not only add",
-			"ALTER TABLE documents ADD COLUMN note text NOT NULL":           "needs a DEFAULT",
-			"ALTER TABLE documents ADD CONSTRAINT c CHECK (stage <> '')":    "older servers may write",
-			"ALTER TABLE documents ADD COLUMN note text UNIQUE":             "whole table",
-			"ALTER TABLE documents ADD COLUMN n text DEFAULT random()":      "whole table",
-			"UPDATE documents SET schema = ''":                              "without a reason",
-			"DELETE FROM documents":                                         "without a reason",
-			"ANALYZE documents;\n-- +goose Down\nANALYZE documents":         "way down",
+			"DROP TABLE documents":                                                                             "does not only add",
+			"DROP INDEX delivery_attempts_execution_id_key":                                                    "does not only add",
+			"-- reason: gone\nDROP TABLE documents":                                                            "does not only add",
+			"TRUNCATE documents":                                                                               "does not only add",
+			"ALTER TABLE documents DROP COLUMN schema":                                                         "does not only add",
+			"ALTER TABLE documents\n\tADD note text,\n\tDROP COLUMN schema":                                    "does not only add",
+			"ALTER TABLE documents ADD note text,DROP COLUMN schema":                                           "does not only add",
+			"ALTER TABLE documents RENAME TO papers":                                                           "does not only add",
+			"ALTER TABLE documents RENAME COLUMN schema TO kind":                                               "does not only add",
+			"ALTER TABLE documents ALTER COLUMN schema SET NOT NULL":                                           "does not only add",
+			"ALTER TABLE documents ALTER COLUMN schema TYPE varchar(9)":                                        "does not only add",
+			"ALTER INDEX a RENAME TO b":                                                                        "does not only add",
+			"CREATE TRIGGER t AFTER INSERT ON documents BEGIN SELECT 1":                                        "does not only add",
+			"CREATE TABLE copies AS SELECT * FROM documents":                                                   "does not only add",
+			"ALTER TABLE documents ADD COLUMN note text NOT NULL":                                              "needs a DEFAULT",
+			"ALTER TABLE documents ADD CONSTRAINT c CHECK (stage <> '')":                                       "older servers may write",
+			"ALTER TABLE documents ADD COLUMN note text UNIQUE":                                                "whole table",
+			"ALTER TABLE documents ADD COLUMN n text DEFAULT random()":                                         "whole table",
+			"UPDATE documents SET schema = ''":                                                                 "without a reason",
+			"DELETE FROM documents":                                                                            "without a reason",
+			"ANALYZE documents;\n-- +goose Down\nANALYZE documents":                                            "way down",
+			"CREATE TRIGGER t BEFORE DELETE ON documents BEGIN SELECT RAISE(ABORT, 'no')":                      "older servers may do",
+			"-- reason: none did\nCREATE TRIGGER t BEFORE DELETE ON documents BEGIN SELECT RAISE(ABORT, 'no')": "",
+			"-- reason: none did\nCREATE TRIGGER t BEFORE INSERT ON documents BEGIN SELECT RAISE(ABORT, 'no')": "does not only add",
+			"ALTER TABLE documents DISABLE TRIGGER t":                                                          "does not only add",
 		} {
 			checkProblems(t, dialect, "-- +goose Up\n"+statement+";\n", want)
 		}

@@ -46,6 +46,8 @@ type postgresEngine struct {
 	fsyncOff atomic.Bool  // as it was found last, by a new session, a write or a probe
 	staleAt  atomic.Int64 // sessions opened before this instant, in Unix nanoseconds, are not used again
 
+	applicationRole string // see grants.go
+
 	comparing sync.Mutex // see checkPooler
 }
 
@@ -66,6 +68,7 @@ func newPostgres(url string) (*postgresEngine, error) {
 }
 
 func (e *postgresEngine) open(options Options) (pools, error) {
+	e.applicationRole = options.ApplicationRole
 	connector := stdlib.GetConnector(*e.config, stdlib.OptionAfterConnect(orClose(e.prepareSession)), stdlib.OptionShouldPing(noteIdle), stdlib.OptionResetSession(e.checkSession))
 	if options.Traces == nil {
 		e.pool = sql.OpenDB(connector)
@@ -251,7 +254,13 @@ func (e *postgresEngine) migrate(ctx context.Context, waits func(reason error)) 
 		defer time.AfterFunc(longMigration, func() { waits(errLongMigration) }).Stop()
 	}
 	for {
-		err := migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
+		err := checkOwner(ctx, pool)
+		if err == nil {
+			err = migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
+		}
+		if err == nil {
+			err = e.grant(ctx, pool)
+		}
 		if !e.rolledBack(err) || ctx.Err() != nil {
 			return errors.Join(err, pool.Close())
 		}

@@ -52,11 +52,12 @@ func newSQLite(path string) (*sqliteEngine, error) {
 	return &sqliteEngine{path: path}, nil
 }
 
-// dsn names the file with the settings that durability and concurrency rest on. A transaction that will
+// dsn names the file with the settings that durability and concurrency rest on, and one that has triggers refuse rows to be
+// replaced as they refuse them to be deleted. A transaction that will
 // write takes the write lock at once: one that begins by reading could not upgrade after another's commit.
 func (e *sqliteEngine) dsn(extra ...string) string {
 	query := url.Values{
-		"_pragma": append([]string{"busy_timeout(3000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"}, extra...),
+		"_pragma": append([]string{"busy_timeout(3000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "recursive_triggers(ON)"}, extra...),
 		"_txlock": {"immediate"},
 	}
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: e.path}).EscapedPath(), RawQuery: query.Encode()}

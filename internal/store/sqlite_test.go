@@ -63,6 +63,7 @@ func TestSQLite_Pragmas(t *testing.T) {
 					"journal_mode":       "wal",
 					"synchronous":        "2", // FULL
 					"foreign_keys":       "1",
+					"recursive_triggers": "1",
 					"busy_timeout":       "3000",
 					"query_only":         test.queryOnly,
 					"temp_store":         test.tempStore, // 2: in memory

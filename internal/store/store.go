@@ -73,6 +73,9 @@ type Options struct {
 	Connections int
 	// Retry says when deliveries that were tried are due again; where zero, as delivery.DefaultRetry.
 	Retry delivery.RetryPolicies
+	// ApplicationRole is the PostgreSQL role that servers connect as where it is not the one that migrates, which grants it
+	// what a server needs; empty when there is none.
+	ApplicationRole string
 	// MigrationWaits, when given, is told why a migration gave way to requests, each time before it tries again.
 	MigrationWaits func(reason error)
 	// Traces gets a span of each statement and commit; nil makes none.

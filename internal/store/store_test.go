@@ -39,6 +39,25 @@ func TestConformance_Postgres(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, storetest.Postgres(t)) })
 }
 
+// As the role that servers connect as where another one owns the tables.
+func TestConformance_PostgresApplicationRole(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		url := storetest.Postgres(t)
+		application := storetest.ApplicationRole(t, url)
+		openWith(t, url, store.Options{ApplicationRole: application.Name})
+		s, err := store.Open(application.URL, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	})
+}
+
 func TestMachine_SQLite(t *testing.T) {
 	storetest.Machine(t, func(t *testing.T, retry delivery.RetryPolicies) storetest.Store {
 		return openWith(t, storetest.SQLite(t), store.Options{Create: true, Retry: retry})

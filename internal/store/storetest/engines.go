@@ -58,6 +58,26 @@ func PostgresWith(t testing.TB, options string) string {
 	return database.String()
 }
 
+// Role is a role of PostgreSQL that owns nothing.
+type Role struct {
+	Name string
+	URL  string // of a database, by this role
+}
+
+// ApplicationRole makes a role that servers of a database may connect as. It goes with the test.
+func ApplicationRole(t testing.TB, databaseURL string) Role {
+	t.Helper()
+	database, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "application_" + strings.ToLower(rand.Text())
+	administer(t, databaseURL, "CREATE ROLE "+name+" LOGIN NOSUPERUSER")
+	t.Cleanup(func() { administer(t, databaseURL, "DROP OWNED BY "+name+"; DROP ROLE "+name) })
+	database.User = url.User(name)
+	return Role{Name: name, URL: database.String()}
+}
+
 // administer runs one statement on the server that serverURL names.
 func administer(t testing.TB, serverURL, statement string) {
 	t.Helper()

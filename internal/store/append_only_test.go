@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+	modernc "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/numora/delivery/internal/delivery"
+	"github.com/numora/delivery/internal/store/storetest"
+)
+
+// withHistory has one attempt and one audit entry recorded.
+func withHistory(t *testing.T, s *Store) {
+	t.Helper()
+	register(t, s)
+	if _, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	requeue := delivery.Requeue{ID: attemptID(2), DocumentID: documentID, Provider: "dynamics365", Reason: "by hand"}
+	if _, err := s.Requeue(t.Context(), requeue); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allHistory is what is in the tables that only grow.
+func allHistory(t *testing.T, s *Store) (attempts []attemptRow, entries []auditRow) {
+	t.Helper()
+	if err := errors.Join(s.writer.Find(&attempts).Error, s.writer.Find(&entries).Error); err != nil {
+		t.Fatal(err)
+	}
+	if len(attempts) != 1 || len(entries) != 1 {
+		t.Fatalf("%d attempts and %d audit entries", len(attempts), len(entries))
+	}
+	return attempts, entries
+}
+
+// changes are ways to rewrite history, of both engines and of one.
+var changes = []struct{ engine, statement string }{
+	{"", "UPDATE delivery_attempts SET status = 'skipped'"},
+	{"", "UPDATE delivery_attempts SET recorded_by_name = recorded_by_name WHERE id = '" + attemptID(1) + "'"},
+	{"", "DELETE FROM delivery_attempts"},
+	{"", "UPDATE audit_entries SET reason = NULL"},
+	{"", "DELETE FROM audit_entries WHERE id = '" + attemptID(2) + "'"},
+	{"sqlite", "INSERT OR REPLACE INTO delivery_attempts SELECT * FROM delivery_attempts"},
+	{"sqlite", "INSERT INTO delivery_attempts SELECT * FROM delivery_attempts WHERE true ON CONFLICT (id) DO UPDATE SET status = 'skipped'"},
+	{"sqlite", "REPLACE INTO audit_entries SELECT * FROM audit_entries"},
+	{"postgres", "INSERT INTO delivery_attempts SELECT * FROM delivery_attempts ON CONFLICT (id) DO UPDATE SET status = 'skipped'"},
+	{"postgres", "TRUNCATE delivery_attempts"},
+	{"postgres", "TRUNCATE audit_entries"},
+	{"postgres", "TRUNCATE documents CASCADE"},
+}
+
+// What is recorded is neither changed nor taken away, also by who owns the tables.
+func TestAppendOnly_HistoryIsNotRewritten(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, url string) {
+		s := migrated(t, url)
+		withHistory(t, s)
+		attempts, entries := allHistory(t, s)
+		for _, change := range changes {
+			if change.engine != "" && change.engine != s.writer.Name() {
+				continue
+			}
+			modes := []string{""}
+			if s.writer.Name() == "postgres" {
+				modes = append(modes, "SET LOCAL session_replication_role = 'replica'") // in which most triggers do nothing
+			}
+			for _, mode := range modes {
+				err := s.writer.Transaction(func(tx *gorm.DB) error {
+					if mode != "" {
+						if err := tx.Exec(mode).Error; err != nil {
+							return err
+						}
+					}
+					return tx.Exec(change.statement).Error
+				})
+				if !refused(err) {
+					t.Errorf("%s %s: %v", mode, change.statement, err)
+				}
+			}
+		}
+		attemptsAfter, entriesAfter := allHistory(t, s)
+		if attemptsAfter[0] != attempts[0] || entriesAfter[0] != entries[0] {
+			t.Errorf("it was %+v, %+v and is %+v, %+v", attempts, entries, attemptsAfter, entriesAfter)
+		}
+	})
+}
+
+// refused tells whether a trigger refused a statement.
+func refused(err error) bool {
+	var postgres *pgconn.PgError
+	var sqlite *modernc.Error
+	return errors.As(err, &postgres) && postgres.Code == "23001" && strings.HasSuffix(postgres.Message, "is append-only") ||
+		errors.As(err, &sqlite) && sqlite.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER
+}
+
+// The application's role may do what a server does, and is not able to rewrite history, nor to have that allowed.
+func TestAppendOnly_ApplicationRole_CannotRewriteHistory(t *testing.T) {
+	url := storetest.Postgres(t)
+	application := storetest.ApplicationRole(t, url)
+	owner := opened(t, url, Options{ApplicationRole: application.Name})
+	if err := errors.Join(owner.Migrate(t.Context()), owner.Migrate(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, application.URL, Options{})
+	withHistory(t, s)
+	for _, statement := range []string{
+		"UPDATE delivery_attempts SET status = 'skipped'", "DELETE FROM delivery_attempts", "TRUNCATE delivery_attempts",
+		"ALTER TABLE delivery_attempts ADD COLUMN note text", "ALTER TABLE delivery_attempts DISABLE TRIGGER ALL",
+		"DROP TRIGGER numora_append_only ON delivery_attempts", "DROP TABLE delivery_attempts",
+		"CREATE RULE r AS ON INSERT TO delivery_attempts DO INSTEAD NOTHING",
+		"CREATE OR REPLACE FUNCTION numora_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+		"UPDATE audit_entries SET reason = NULL", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "DROP TABLE audit_entries",
+		"DELETE FROM deliveries", "DELETE FROM documents", "DELETE FROM api_keys", "DELETE FROM claims",
+		"SET session_replication_role = 'replica'", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)",
+	} {
+		var failure *pgconn.PgError
+		if err := s.writer.Exec(statement).Error; !errors.As(err, &failure) || failure.Code != "42501" {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	if err := s.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.Migrate(t.Context()); !errors.Is(err, ErrNotOwner) {
+		t.Errorf("Migrate: %v", err)
+	}
+}
+
+// A server that finds tables of another role, which are not what it needs, waits for that role to migrate.
+func TestAppendOnly_ApplicationRole_WaitsForItsOwnerToMigrate(t *testing.T) {
+	url := storetest.Postgres(t)
+	application := storetest.ApplicationRole(t, url)
+	migrated(t, url)
+	s := opened(t, application.URL, Options{})
+	checkNotExecuted(t, s.Ready(t.Context())) // it has not been granted anything
+	if err := opened(t, url, Options{ApplicationRole: application.Name}).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ready(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMigrate_ApplicationRoleThatThereIsNot_Fails(t *testing.T) {
+	err := opened(t, storetest.Postgres(t), Options{ApplicationRole: "nobody\"; DROP TABLE documents; --"}).Migrate(t.Context())
+	var failure *pgconn.PgError
+	if !errors.As(err, &failure) || failure.Code != "42704" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// On PostgreSQL two roles are better than one. The one owns the tables and migrates; servers connect as the other, the
+// application's, which may do what a server does and no more: it can neither change what is recorded nor take it away, nor
+// switch off the triggers that refuse that.
+
+// ErrNotOwner says that nothing was migrated since the tables belong to another role.
+var ErrNotOwner = errors.New("the tables belong to another role, which has to migrate them")
+
+// grants are what the application's role may do: to the tables that follow.
+var grants = []struct{ rights, tables string }{
+	{"SELECT, INSERT, UPDATE", "documents, deliveries, claims, api_keys"},
+	{"SELECT, INSERT", "delivery_attempts, audit_entries"},
+	{"SELECT", "goose_db_version"},
+}
+
+// grant gives the application's role, if there is one, its rights. To give what is given already changes nothing.
+func (e *postgresEngine) grant(ctx context.Context, pool *sql.DB) error {
+	if e.applicationRole == "" {
+		return nil
+	}
+	var schema string
+	if err := pool.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
+		return err
+	}
+	role := pgx.Identifier{e.applicationRole}.Sanitize()
+	statements := []string{"GRANT USAGE ON SCHEMA " + pgx.Identifier{schema}.Sanitize() + " TO " + role}
+	for _, g := range grants {
+		statements = append(statements, "GRANT "+g.rights+" ON "+g.tables+" TO "+role)
+	}
+	if _, err := pool.ExecContext(ctx, strings.Join(statements, "; ")); err != nil {
+		return fmt.Errorf("grant the application's role its rights: %w", err)
+	}
+	return nil
+}
+
+// checkOwner returns ErrNotOwner where there are tables that belong to another role.
+func checkOwner(ctx context.Context, pool *sql.DB) error {
+	var another bool
+	row := pool.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_class
+		WHERE oid = to_regclass('goose_db_version') AND NOT pg_has_role(relowner, 'USAGE'))`)
+	if err := row.Scan(&another); err != nil {
+		return err
+	}
+	if another {
+		return ErrNotOwner
+	}
+	return nil
+}
