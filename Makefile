@@ -7,7 +7,7 @@ OAPI_CODEGEN = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
 STATICCHECK  = go run honnef.co/go/tools/cmd/staticcheck
 WITH_POSTGRES = go run ./internal/testpg --
 
-.PHONY: help run build test test-race test-contract test-browser test-kills lint generate verify bench bench-bounds bench-micro tools
+.PHONY: help run build test test-race test-contract test-browser test-kills fuzz lint generate verify bench bench-bounds bench-micro tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,14 @@ test-contract: tools ## Hold contract and server against each other: linter, fuz
 
 test-browser: ## Use the documentation as a person would (needs Chromium)
 	go test -count=1 -tags browser -run Browser ./internal/app
+
+# FOR=5m fuzzes each target longer.
+FOR ?= 30s
+fuzz: ## Fuzz decoder, keys, cursors, URLs, normalising and the whole handler, each for FOR=30s
+	$(WITH_POSTGRES) sh -c 'set -e; for package in ./internal/apikey ./internal/httpapi; do \
+		for target in $$(go test -list "^Fuzz" $$package | grep "^Fuzz"); do \
+			echo "== $$target"; go test -run "^$$" -fuzz "^$$target\$$" -fuzztime $(FOR) $$package; \
+		done; done'
 
 test-kills: ## Kill the example worker 200 times on each database, and look for what was lost or written twice
 	$(WITH_POSTGRES) go test -count=1 -timeout 5m -tags kills -run TestManyKills -v ./internal/app

@@ -37,7 +37,7 @@ func BenchmarkDecodeStrict(b *testing.B) {
 func recordContext() echo.Context {
 	request := httptest.NewRequest(http.MethodPost, "/v1/documents/doc-1/delivery", strings.NewReader(benchedReport))
 	request.Header.Set(echo.HeaderXRequestID, "request-1")
-	request = request.WithContext(context.WithValue(request.Context(), callKey{}, &call{}))
+	request = request.WithContext(contextWith(request.Context(), &call{}))
 	c := echo.New().NewContext(request, httptest.NewRecorder())
 	c.SetPath("/v1/documents/:id/delivery")
 	c.SetParamNames("id")
@@ -45,7 +45,8 @@ func recordContext() echo.Context {
 	return c
 }
 
-func recordOperation(b *testing.B) *operation {
+func recordOperation(b testing.TB) *operation {
+	b.Helper()
 	contract, err := openapi.Load()
 	if err != nil {
 		b.Fatal(err)

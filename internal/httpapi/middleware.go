@@ -36,6 +36,10 @@ type call struct {
 
 type callKey struct{}
 
+func contextWith(ctx context.Context, c *call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
 // callOf returns the call that requestID began.
 func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 
@@ -58,7 +62,7 @@ func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set(echo.HeaderXRequestID, id)
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		header.Set(echo.HeaderCacheControl, "no-store")
-		c.SetRequest(request.WithContext(context.WithValue(request.Context(), callKey{}, &call{requestID: id})))
+		c.SetRequest(request.WithContext(contextWith(request.Context(), &call{requestID: id})))
 		return next(c)
 	}
 }
