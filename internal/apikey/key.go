@@ -82,11 +82,10 @@ var keyFormat = regexp.MustCompile(fmt.Sprintf(`^sk_(?:live|test)_([0-9a-z]{%d})
 // ParseID returns the key id in a key's text; ok is false when the text is no key or mistyped.
 func ParseID(text string) (id string, ok bool) {
 	match := keyFormat.FindStringSubmatch(text)
-	if match == nil {
+	if match == nil || !strings.HasSuffix(text, check(text[:len(text)-checkLength])) {
 		return "", false
 	}
-	body := text[:len(text)-checkLength]
-	return match[1], strings.HasSuffix(text, check(body))
+	return match[1], true
 }
 
 func check(body string) string {

@@ -82,7 +82,7 @@ func seal(version byte, at time.Time, within []byte, filters string) *string {
 
 func unseal(version byte, text, filters string) (at time.Time, within []byte, err error) {
 	cursor, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(cursor) < cursorHead+cursorSumBytes || cursor[0] != version {
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(cursor) < cursorHead+cursorSumBytes || cursor[0] != version {
 		return time.Time{}, nil, errCursor
 	}
 	position, sum := cursor[:len(cursor)-cursorSumBytes], cursor[len(cursor)-cursorSumBytes:]
