@@ -16,6 +16,15 @@ func open(t *testing.T, url string) *store.Store {
 
 func openWith(t *testing.T, url string, options store.Options) *store.Store {
 	t.Helper()
+	s := openUnmigrated(t, url, options)
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func openUnmigrated(t *testing.T, url string, options store.Options) *store.Store {
+	t.Helper()
 	s, err := store.Open(url, options)
 	if err != nil {
 		t.Fatal(err)
@@ -25,9 +34,6 @@ func openWith(t *testing.T, url string, options store.Options) *store.Store {
 			t.Error(err)
 		}
 	})
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 
@@ -45,16 +51,7 @@ func TestConformance_PostgresApplicationRole(t *testing.T) {
 		url := storetest.Postgres(t)
 		application := storetest.ApplicationRole(t, url)
 		openWith(t, url, store.Options{ApplicationRole: application.Name})
-		s, err := store.Open(application.URL, store.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return s
+		return openUnmigrated(t, application.URL, store.Options{})
 	})
 }
 
