@@ -24,6 +24,10 @@ func withStore(database config.Database, options store.Options, do func(db *stor
 	if err != nil {
 		return err
 	}
+	return withStoreAt(databaseURL, options, do)
+}
+
+func withStoreAt(databaseURL string, options store.Options, do func(db *store.Store) error) error {
 	db, err := store.Open(databaseURL, options)
 	if err != nil {
 		return err
@@ -47,7 +51,7 @@ func Migrate(ctx context.Context, database config.Database, roles config.Roles, 
 	options := store.Options{Create: true, ApplicationRole: roles.ApplicationRole, MigrationWaits: func(reason error) {
 		_, _ = fmt.Fprintln(screen, "not done yet:", reason)
 	}}
-	return withStore(database, options, func(db *store.Store) error { return db.Migrate(ctx) })
+	return withStoreAt(databaseURL, options, func(db *store.Store) error { return db.Migrate(ctx) })
 }
 
 // NewKey is what a key is made from.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -143,6 +144,28 @@ func TestAppendOnly_ApplicationRole_WaitsForItsOwnerToMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Ready(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Replicas that connect as the owner all grant at their start, perhaps at once.
+func TestMigrate_ManyAtOnce_GrantTheApplicationRole(t *testing.T) {
+	url := storetest.Postgres(t)
+	application := storetest.ApplicationRole(t, url)
+	migrated(t, url)
+	var starts sync.WaitGroup
+	for range 8 {
+		s := opened(t, url, Options{ApplicationRole: application.Name})
+		starts.Go(func() {
+			for range 5 {
+				if err := s.Migrate(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	starts.Wait()
+	if err := opened(t, application.URL, Options{}).Ready(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -24,7 +24,11 @@ var grants = []struct{ rights, tables string }{
 	{"SELECT", "goose_db_version"},
 }
 
-// grant gives the application's role, if there is one, its rights. To give what is given already changes nothing.
+// grantLock puts those in a row that grant at once: PostgreSQL lets only one of them change the rights to a table, and fails
+// the others.
+const grantLock = "SELECT pg_advisory_xact_lock(hashtext('numora-delivery grants'))"
+
+// grant gives the application's role, if there is one, its rights, all or none. To give what is given already changes nothing.
 func (e *postgresEngine) grant(ctx context.Context, pool *sql.DB) error {
 	if e.applicationRole == "" {
 		return nil
@@ -34,7 +38,7 @@ func (e *postgresEngine) grant(ctx context.Context, pool *sql.DB) error {
 		return err
 	}
 	role := pgx.Identifier{e.applicationRole}.Sanitize()
-	statements := []string{"GRANT USAGE ON SCHEMA " + pgx.Identifier{schema}.Sanitize() + " TO " + role}
+	statements := []string{grantLock, "GRANT USAGE ON SCHEMA " + pgx.Identifier{schema}.Sanitize() + " TO " + role}
 	for _, g := range grants {
 		statements = append(statements, "GRANT "+g.rights+" ON "+g.tables+" TO "+role)
 	}

@@ -94,12 +94,7 @@ func TestRecord_WhoseDeliveryIsBackInItsPlace_SeesThatItWasChanged(t *testing.T)
 	s := migrated(t, url)
 	register(t, s)
 	other := opened(t, url, Options{})
-	place := func() (place string) {
-		if err := other.reader.Raw("SELECT ctid::text FROM deliveries").Row().Scan(&place); err != nil {
-			t.Error(err)
-		}
-		return place
-	}
+	place := func() string { return asked(t, other, "SELECT ctid::text FROM deliveries") }
 	meanwhile(t, s, func() {
 		before := place()
 		for i := 8; i <= 9; i++ {
@@ -132,11 +127,8 @@ func TestRecord_WhoseDeliveriesHaveMoved_MovesNoOtherOn(t *testing.T) {
 	}
 	run(t, s, "DELETE FROM deliveries WHERE document_id = 'gone'") // it leaves a gap that the others move up into
 	other := opened(t, url, Options{})
-	places := func() (places string) {
-		if err := other.reader.Raw("SELECT string_agg(provider || ctid::text, ' ' ORDER BY provider) FROM deliveries").Row().Scan(&places); err != nil {
-			t.Error(err)
-		}
-		return places
+	places := func() string {
+		return asked(t, other, "SELECT string_agg(provider || ctid::text, ' ' ORDER BY provider) FROM deliveries")
 	}
 	meanwhile(t, s, func() {
 		// What was deleted is left out as soon as no other session may see it any more.
@@ -152,6 +144,15 @@ func TestRecord_WhoseDeliveriesHaveMoved_MovesNoOtherOn(t *testing.T) {
 		t.Fatalf("%+v, %v", results, err)
 	}
 	wantTries(t, s, map[string]int{"p1": 0, "p2": 1, "p3": 0})
+}
+
+// asked returns the one text that a query finds.
+func asked(t *testing.T, s *Store, query string) (text string) {
+	t.Helper()
+	if err := s.reader.Raw(query).Row().Scan(&text); err != nil {
+		t.Error(err)
+	}
+	return text
 }
 
 // wantTries looks at the tries of each delivery of the document.

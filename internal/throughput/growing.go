@@ -14,7 +14,7 @@ import (
 // one, on the same database, refuses most.
 func measureOverload(ctx context.Context, b *bench) (rows []row, err error) {
 	const many = 640
-	err = b.onPostgres(ctx, 0, 1, func(roomy *target) error {
+	err = b.onPostgres(ctx, 0, 1, func(roomy *target) (err error) {
 		small := &target{databaseURL: roomy.databaseURL, key: roomy.key}
 		defer func() { err = errors.Join(err, small.stop()) }()
 		started, err := b.program.Start(ctx, roomy.databaseURL, "NUMORA_MAX_IN_WORK=64", "NUMORA_MAX_QUEUED=64")
