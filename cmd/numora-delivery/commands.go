@@ -14,7 +14,7 @@ import (
 type commands struct {
 	Serve       serve       `cmd:"" help:"Run the server."`
 	Migrate     migrate     `cmd:"" help:"Bring the database schema up to date."`
-	Keys        keys        `cmd:"" help:"Make, list and revoke API keys."`
+	Keys        keys        `cmd:"" help:"Make, list, rotate and revoke API keys."`
 	Healthcheck healthcheck `cmd:"" help:"Exit 0 when the server is ready, else 1."`
 	Version     version     `cmd:"" help:"Print the version."`
 }
@@ -37,13 +37,14 @@ func (c *migrate) Run(ctx context.Context) error {
 type keys struct {
 	Create createKey `cmd:"" help:"Make a key and print it; it is shown this once."`
 	List   listKeys  `cmd:"" help:"List all keys."`
+	Rotate rotateKey `cmd:"" help:"Make the successor of a key and print it; the old key works for a while beside it."`
 	Revoke revokeKey `cmd:"" help:"Revoke a key; within 5 seconds no server accepts it any more."`
 }
 
 type createKey struct {
 	config.Database
 	Name      string        `required:"" help:"Who will use it; stands with every attempt it records."`
-	Scopes    []string      `required:"" placeholder:"SCOPE,..." help:"What it may do: delivery:write, delivery:read, documents:read, documents:write."`
+	Scopes    []string      `required:"" placeholder:"SCOPE,..." help:"What it may do: delivery:write, delivery:read, delivery:requeue, documents:read, documents:write."`
 	ExpiresIn time.Duration `placeholder:"DURATION" help:"How long it may be used, such as 2160h; without it, for ever."`
 	Test      bool          `help:"Make a key that says of itself that it is for tests (sk_test_...)."`
 }
@@ -60,6 +61,18 @@ type listKeys struct {
 
 func (c *listKeys) Run(ctx context.Context) error {
 	return app.ListKeys(ctx, c.Database, c.JSON, os.Stdout)
+}
+
+type rotateKey struct {
+	config.Database
+	ID        string        `arg:"" help:"The key's id: the part between the second and the third underscore."`
+	Overlap   time.Duration `default:"24h" placeholder:"DURATION" help:"For how long the old key works beside its successor: 0s to 168h (default ${default})."`
+	ExpiresIn time.Duration `placeholder:"DURATION" help:"How long the successor may be used; without it, for as long as the old key was made for."`
+}
+
+func (c *rotateKey) Run(ctx context.Context) error {
+	rotation := app.Rotation{ID: c.ID, Overlap: c.Overlap, ExpiresIn: c.ExpiresIn}
+	return app.RotateKey(ctx, c.Database, rotation, os.Stdout, os.Stderr)
 }
 
 type revokeKey struct {

@@ -15,22 +15,6 @@ import (
 // neither must what is made of it.
 var ErrUnauthorized = errors.New("no usable API key")
 
-// ErrNotFound says that a store has no key of that id.
-var ErrNotFound = errors.New("no such API key")
-
-// Store keeps keys.
-type Store interface {
-	// Key returns the key of that id, or ErrNotFound.
-	Key(ctx context.Context, id string) (Key, error)
-	// Keys returns all keys, oldest first.
-	Keys(ctx context.Context) ([]Key, error)
-	// AddKey stores a new key.
-	AddKey(ctx context.Context, key Key) error
-	// RevokeKey revokes a key at an instant; a key that is revoked already stays as it is. ErrNotFound
-	// when there is none.
-	RevokeKey(ctx context.Context, id string, at time.Time) error
-}
-
 // MaxAge is for how long a key is used as it was looked up: for no longer than that, a key that was revoked is still
 // good for requests.
 const MaxAge = 5 * time.Second
@@ -49,6 +33,7 @@ type Authenticator struct {
 	mu      sync.Mutex
 	known   map[string]lookedUp
 	lookUps map[string]*lookUp // that are going on
+	uses    map[string]use
 }
 
 // lookedUp is a key as the store had it at some time.
@@ -66,7 +51,10 @@ type lookUp struct {
 
 // NewAuthenticator returns an authenticator over store by the clock now.
 func NewAuthenticator(store Store, now func() time.Time) *Authenticator {
-	return &Authenticator{store: store, now: now, known: make(map[string]lookedUp), lookUps: make(map[string]*lookUp)}
+	return &Authenticator{
+		store: store, now: now,
+		known: make(map[string]lookedUp), lookUps: make(map[string]*lookUp), uses: make(map[string]use),
+	}
 }
 
 // find returns a key of the store as it was no longer than MaxAge ago, or the store's error.
@@ -145,9 +133,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, authorization []string
 	// An unknown id is compared too, with a hash that nothing has, so that it takes as long as a known one.
 	hash := sha256.Sum256([]byte(strings.Trim(text, " ")))
 	same := subtle.ConstantTimeCompare(hash[:], key.Hash[:]) == 1
-	if err != nil || !same || !key.Usable(a.now()) {
+	now := a.now()
+	if err != nil || !same || !key.Usable(now) {
 		return Key{}, ErrUnauthorized
 	}
+	a.used(id, now)
 	return key, nil
 }
 

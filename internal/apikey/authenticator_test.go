@@ -16,6 +16,8 @@ type memoryStore struct {
 	err   error
 	asked int
 	holds chan struct{} // when set, no question is answered before it is closed
+
+	marked []map[string]time.Time
 }
 
 func (s *memoryStore) Key(_ context.Context, id string) (Key, error) {

@@ -11,7 +11,8 @@
 // a development server begin with sk_test_. The text is shown once, when the key is made; the store keeps
 // its SHA-256 only, which is enough for a secret that long.
 //
-// A principal is whoever the key stands for; what it records carries the key's id and name.
+// A principal is whoever the key stands for: a key, and those that it was rotated to one after the other. What is
+// recorded with a key carries its id and name.
 package apikey
 
 import (
@@ -52,6 +53,10 @@ type Key struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	RevokedAt time.Time // zero: not revoked
+
+	PrincipalID string    // the id of the first key of its line: its own, unless it was made by rotating one
+	SuccessorID string    // the key that it was rotated to, or empty
+	LastUsedAt  time.Time // zero: never; to about a minute
 }
 
 // Usable tells whether the key may be used at now.
@@ -73,8 +78,16 @@ func New(kind Kind, name string, scopes []Scope, now, expiresAt time.Time) (Key,
 	text += check(text)
 	return Key{
 		ID: id, Kind: kind, Name: name, Hash: sha256.Sum256([]byte(text)), Scopes: scopes,
-		CreatedAt: now, ExpiresAt: expiresAt,
+		CreatedAt: now, ExpiresAt: expiresAt, PrincipalID: id,
 	}, text, nil
+}
+
+// Successor makes the key that takes the place of k: another secret of the same principal, with the same name and scopes.
+// It is for the store to keep, with RotateKey.
+func (k Key) Successor(now, expiresAt time.Time) (Key, string, error) {
+	successor, text, err := New(k.Kind, k.Name, k.Scopes, now, expiresAt)
+	successor.PrincipalID = k.PrincipalID
+	return successor, text, err
 }
 
 var keyFormat = regexp.MustCompile(fmt.Sprintf(`^sk_(?:live|test)_([0-9a-z]{%d})_[0-9A-Za-z]{%d}$`, idLength, secretLength+checkLength))

@@ -200,3 +200,24 @@ func TestParseID_RefusesOtherFormats(t *testing.T) {
 		})
 	}
 }
+
+func TestKey_Successor_IsAnotherKeyOfTheSamePrincipal(t *testing.T) {
+	first, firstText := newKey(t, time.Time{})
+	second, text, err := first.Successor(now, now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	third, _, err := second.Successor(now, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, ok := ParseID(text); !ok || id != second.ID || second.ID == first.ID || text == firstText || second.Hash == first.Hash {
+		t.Errorf("the successor of %s is %s, with the text's id %s", first.ID, second.ID, id)
+	}
+	if first.PrincipalID != first.ID || second.PrincipalID != first.ID || third.PrincipalID != first.ID {
+		t.Errorf("principals %q, %q, %q; want all %q", first.PrincipalID, second.PrincipalID, third.PrincipalID, first.ID)
+	}
+	if second.Name != first.Name || second.Kind != first.Kind || !slices.Equal(second.Scopes, first.Scopes) || !second.ExpiresAt.Equal(now.Add(time.Hour)) {
+		t.Errorf("got %+v, made from %+v", second, first)
+	}
+}

@@ -75,7 +75,7 @@ func ensureDevKey(ctx context.Context, db *store.Store, authenticator *apikey.Au
 	if err := os.Rename(fresh, devKeyFile); err != nil {
 		return apikey.Key{}, err
 	}
-	return key, db.AddKey(ctx, key)
+	return key, db.AddKey(ctx, key, operator())
 }
 
 // devRegistration is what the example documents are registered as.

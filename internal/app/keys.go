@@ -1,11 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/user"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -91,12 +94,91 @@ func CreateKey(ctx context.Context, database config.Database, wanted NewKey, out
 		return err
 	}
 	return withStore(database, forKeys, func(db *store.Store) error {
-		if err := db.AddKey(ctx, key); err != nil {
+		if err := db.AddKey(ctx, key, operator()); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(out, text)
 		return err
 	})
+}
+
+// maxOverlap is for how long at most a key works beside its successor.
+const maxOverlap = 7 * 24 * time.Hour
+
+// Rotation is how a key is rotated.
+type Rotation struct {
+	ID        string
+	Overlap   time.Duration // for how long the key goes on working beside its successor
+	ExpiresIn time.Duration // of the successor; 0: as long as the key was made for
+}
+
+// RotateKey makes the successor of an API key and writes its text, which nobody can read again, to out; to screen it says
+// until when the old key works.
+func RotateKey(ctx context.Context, database config.Database, rotation Rotation, out, screen io.Writer) error {
+	var problems []string
+	if rotation.Overlap < 0 || rotation.Overlap > maxOverlap {
+		problems = append(problems, fmt.Sprintf("the overlap must be between 0s and %v", maxOverlap))
+	}
+	if rotation.ExpiresIn < 0 {
+		problems = append(problems, "a key cannot expire in the past")
+	}
+	if len(problems) > 0 {
+		return &config.Error{Problems: problems}
+	}
+	return withStore(database, forKeys, func(db *store.Store) error {
+		old, err := db.Key(ctx, rotation.ID)
+		if err != nil {
+			return explainKey(err, rotation.ID)
+		}
+		now := delivery.NewInstant(time.Now())
+		lifetime := rotation.ExpiresIn
+		if lifetime == 0 && !old.ExpiresAt.IsZero() {
+			lifetime = old.ExpiresAt.Sub(old.CreatedAt)
+		}
+		var expiresAt time.Time
+		if lifetime > 0 {
+			expiresAt = now.Add(lifetime)
+		}
+		successor, text, err := old.Successor(now, expiresAt)
+		if err != nil {
+			return err
+		}
+		until := now.Add(rotation.Overlap)
+		if err := db.RotateKey(ctx, old.ID, successor, until, operator()); err != nil {
+			return explainKey(err, rotation.ID)
+		}
+		if !old.ExpiresAt.IsZero() && old.ExpiresAt.Before(until) {
+			until = old.ExpiresAt
+		}
+		_, _ = fmt.Fprintf(screen, "%s works until %s; its successor %s:\n", old.ID, until.Format(time.RFC3339), successor.ID)
+		_, err = fmt.Fprintln(out, text)
+		return err
+	})
+}
+
+// operator is who runs this command, as the operating system knows them.
+func operator() string {
+	name := fmt.Sprint("uid ", os.Getuid())
+	if known, err := user.Current(); err == nil && known.Username != "" {
+		name = known.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return strings.ToValidUTF8(name, "?")
+}
+
+// explainKey says of an error about one key what to do.
+func explainKey(err error, id string) error {
+	switch {
+	case errors.Is(err, apikey.ErrNotFound):
+		return fmt.Errorf("no API key has the id %q; \"numora-delivery keys list\" shows them", id)
+	case errors.Is(err, apikey.ErrNotUsable):
+		return fmt.Errorf("the API key %s is revoked or expired; make a new one with \"numora-delivery keys create\"", id)
+	case errors.Is(err, apikey.ErrRotated):
+		return fmt.Errorf("the API key %s was rotated before; rotate its successor, which \"numora-delivery keys list\" shows", id)
+	}
+	return err
 }
 
 func validKeyName(name string) bool {
@@ -120,7 +202,7 @@ func ListKeys(ctx context.Context, database config.Database, asJSON bool, out io
 
 func writeKeysTable(out io.Writer, keys []apikey.Key, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "ID\tKIND\tNAME\tSTATE\tSCOPES\tCREATED\tEXPIRES\tREVOKED")
+	_, _ = fmt.Fprintln(table, "ID\tKIND\tNAME\tSTATE\tSCOPES\tCREATED\tLAST USED\tEXPIRES\tREVOKED\tSUCCESSOR")
 	for _, key := range keys {
 		state := "usable"
 		switch {
@@ -129,36 +211,43 @@ func writeKeysTable(out io.Writer, keys []apikey.Key, now time.Time) error {
 		case !key.Usable(now):
 			state = "expired"
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Kind, key.Name, state,
-			apikey.JoinScopes(key.Scopes, ","), instantOr("", key.CreatedAt), instantOr("never", key.ExpiresAt), instantOr("-", key.RevokedAt))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Kind, key.Name, state,
+			apikey.JoinScopes(key.Scopes, ","), instantOr("", key.CreatedAt), instantOr("never", key.LastUsedAt),
+			instantOr("never", key.ExpiresAt), instantOr("-", key.RevokedAt), cmp.Or(key.SuccessorID, "-"))
 	}
 	return table.Flush() // says what went wrong above, too
 }
 
 func writeKeysJSON(out io.Writer, keys []apikey.Key) error {
 	type entry struct {
-		ID        string         `json:"id"`
-		Kind      apikey.Kind    `json:"kind"`
-		Name      string         `json:"name"`
-		Scopes    []apikey.Scope `json:"scopes"`
-		CreatedAt time.Time      `json:"created_at"`
-		ExpiresAt *time.Time     `json:"expires_at"`
-		RevokedAt *time.Time     `json:"revoked_at"`
+		ID          string         `json:"id"`
+		Kind        apikey.Kind    `json:"kind"`
+		Name        string         `json:"name"`
+		Scopes      []apikey.Scope `json:"scopes"`
+		PrincipalID string         `json:"principal_id"`
+		SuccessorID *string        `json:"successor_id"`
+		CreatedAt   time.Time      `json:"created_at"`
+		LastUsedAt  *time.Time     `json:"last_used_at"`
+		ExpiresAt   *time.Time     `json:"expires_at"`
+		RevokedAt   *time.Time     `json:"revoked_at"`
 	}
 	entries := make([]entry, len(keys))
 	for i, key := range keys {
-		entries[i] = entry{key.ID, key.Kind, key.Name, key.Scopes, key.CreatedAt, orNull(key.ExpiresAt), orNull(key.RevokedAt)}
+		entries[i] = entry{
+			ID: key.ID, Kind: key.Kind, Name: key.Name, Scopes: key.Scopes, PrincipalID: key.PrincipalID, SuccessorID: orNull(key.SuccessorID),
+			CreatedAt: key.CreatedAt, LastUsedAt: orNull(key.LastUsedAt), ExpiresAt: orNull(key.ExpiresAt), RevokedAt: orNull(key.RevokedAt),
+		}
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(entries)
 }
 
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
+func orNull[T comparable](value T) *T {
+	if value == *new(T) {
 		return nil
 	}
-	return &t
+	return &value
 }
 
 func instantOr(none string, t time.Time) string {
@@ -171,10 +260,6 @@ func instantOr(none string, t time.Time) string {
 // RevokeKey revokes an API key by its id. One that is revoked already stays as it is.
 func RevokeKey(ctx context.Context, database config.Database, id string) error {
 	return withStore(database, forKeys, func(db *store.Store) error {
-		err := db.RevokeKey(ctx, id, delivery.NewInstant(time.Now()))
-		if errors.Is(err, apikey.ErrNotFound) {
-			return fmt.Errorf("no API key has the id %q; \"numora-delivery keys list\" shows them", id)
-		}
-		return err
+		return explainKey(db.RevokeKey(ctx, id, delivery.NewInstant(time.Now()), operator()), id)
 	})
 }

@@ -101,7 +101,7 @@ func addKey(t *testing.T, db *store.Store) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.AddKey(t.Context(), made); err != nil {
+	if err := db.AddKey(t.Context(), made, "tests"); err != nil {
 		t.Fatal(err)
 	}
 	return key

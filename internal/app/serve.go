@@ -168,6 +168,10 @@ func (s *server) run(ctx context.Context) error {
 	}
 	work.Go(func() error { return s.prepare(ended, listener.Addr()) })
 	work.Go(func() error {
+		s.noteUses(ended)
+		return nil
+	})
+	work.Go(func() error {
 		<-ended.Done()
 		return errors.Join(s.stop(ctx, listener, accepted, public), admin.Close())
 	})

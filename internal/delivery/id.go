@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// newID makes a UUID of version 7 (RFC 9562): it begins with the time, so that new rows land beside
+// NewID makes a UUID of version 7 (RFC 9562): it begins with the time, so that new rows land beside
 // each other in an index.
-func newID(now time.Time) (string, error) {
+func NewID(now time.Time) (string, error) {
 	var id [16]byte
 	binary.BigEndian.PutUint64(id[:8], uint64(now.UnixMilli())<<16)
 	if _, err := rand.Read(id[6:]); err != nil {

@@ -13,7 +13,7 @@ var uuid7 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9
 
 func madeID(t *testing.T, now time.Time) string {
 	t.Helper()
-	id, err := newID(now)
+	id, err := NewID(now)
 	if err != nil {
 		t.Fatal(err)
 	}

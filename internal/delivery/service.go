@@ -39,7 +39,7 @@ func (s *Service) Record(ctx context.Context, report Report, by Principal, reque
 	if err := report.Check(s.now()); err != nil {
 		return Attempt{}, false, err
 	}
-	id, err := newID(s.now())
+	id, err := NewID(s.now())
 	if err != nil {
 		return Attempt{}, false, err
 	}
@@ -134,7 +134,7 @@ func (s *Service) ReleaseClaim(ctx context.Context, executionID string, by Princ
 // Requeue starts a delivery anew; errors as of Store.Requeue.
 func (s *Service) Requeue(ctx context.Context, requeue Requeue) (Delivery, error) {
 	var err error
-	if requeue.ID, err = newID(s.now()); err != nil {
+	if requeue.ID, err = NewID(s.now()); err != nil {
 		return Delivery{}, err
 	}
 	return s.store.Requeue(ctx, requeue)

@@ -52,7 +52,8 @@ type Store interface {
 	Claim(ctx context.Context, request ClaimRequest) ([]Claimed, error)
 
 	// ExtendClaim sets the end of a claim's open lease to now + lease. Errors: ErrClaimNotFound when no claim has
-	// handed out the id, or one of another principal; ErrClaimOver when its lease is not open any more.
+	// handed out the id, or one of another principal; ErrClaimOver when its lease is not open any more. A principal is
+	// whoever a key stands for: that key, and those that it was rotated to.
 	ExtendClaim(ctx context.Context, executionID string, by Principal, lease time.Duration) (Claim, error)
 
 	// ReleaseClaim gives a claim's open lease back: it does not count as a try, and the delivery is due as it was

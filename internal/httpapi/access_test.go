@@ -15,7 +15,7 @@ func TestKey_MissingOrUnusable_IsOneIdentical401(t *testing.T) {
 		expired := a.newKey(apikey.Scopes(), time.Now().Add(-time.Second))
 		revoked := a.newKey(apikey.Scopes(), time.Time{})
 		revokedID, _ := apikey.ParseID(revoked)
-		check(t, a.store.RevokeKey(t.Context(), revokedID, time.Now()))
+		check(t, a.store.RevokeKey(t.Context(), revokedID, time.Now(), "tests"))
 		_, unknown, err := apikey.New(apikey.Live, "nobody", apikey.Scopes(), time.Now(), time.Time{})
 		check(t, err)
 

@@ -42,7 +42,7 @@ func newFuzzed(f *testing.F, url, pool string) fuzzed {
 	}
 	key, text, err := apikey.New(apikey.Test, "crm-worker", apikey.Scopes(), time.Now(), time.Time{})
 	if err == nil {
-		err = s.AddKey(f.Context(), key)
+		err = s.AddKey(f.Context(), key, "tests")
 	}
 	if err == nil {
 		_, _, err = s.PutDocument(f.Context(), "doc_1", delivery.Registration{Stage: delivery.Reviewed, Providers: []string{"dynamics365"}}, nil)

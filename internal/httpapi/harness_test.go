@@ -125,7 +125,7 @@ func (a *api) newKey(scopes []apikey.Scope, expiresAt time.Time) string {
 	a.t.Helper()
 	key, text, err := apikey.New(apikey.Test, "crm-worker", scopes, time.Now(), expiresAt)
 	check(a.t, err)
-	check(a.t, a.store.AddKey(a.t.Context(), key))
+	check(a.t, a.store.AddKey(a.t.Context(), key, "tests"))
 	return text
 }
 

@@ -32,10 +32,10 @@ func TestWrites_GoOnWhenTheCallerHasGone(t *testing.T) {
 		if results, err := s.Record(gone, []delivery.Attempt{a}, nil); err != nil || results[0].Result != delivery.Created {
 			t.Errorf("Record: got %+v, error %v", results, err)
 		}
-		if err := s.AddKey(gone, key); err != nil {
+		if err := s.AddKey(gone, key, "tests"); err != nil {
 			t.Errorf("AddKey: %v", err)
 		}
-		if err := s.RevokeKey(gone, key.ID, recordedAt(1)); err != nil {
+		if err := s.RevokeKey(gone, key.ID, recordedAt(1), "tests"); err != nil {
 			t.Errorf("RevokeKey: %v", err)
 		}
 

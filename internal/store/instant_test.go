@@ -50,7 +50,7 @@ func TestInstants_ComeBackAsTheyWereStored(t *testing.T) {
 			}
 
 			key := apikey.Key{ID: name, Kind: apikey.Live, Name: name, CreatedAt: want, ExpiresAt: want}
-			if err := s.AddKey(t.Context(), key); err != nil {
+			if err := s.AddKey(t.Context(), key, "tests"); err != nil {
 				t.Fatal(err)
 			}
 			if read, err := s.Key(t.Context(), name); err != nil || !reflect.DeepEqual(read, key) {
@@ -65,7 +65,7 @@ func TestInstants_AreCutToTheMicrosecondOnBothEngines(t *testing.T) {
 	want := time.Date(2027, 1, 1, 4, 59, 59, 999_999_000, time.UTC)
 	storetest.Engines(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
-		if err := s.AddKey(t.Context(), apikey.Key{ID: "key", Kind: apikey.Live, CreatedAt: given}); err != nil {
+		if err := s.AddKey(t.Context(), apikey.Key{ID: "key", Kind: apikey.Live, CreatedAt: given}, "tests"); err != nil {
 			t.Fatal(err)
 		}
 		if read, err := s.Key(t.Context(), "key"); err != nil || !reflect.DeepEqual(read.CreatedAt, want) {
@@ -79,7 +79,7 @@ func TestInstants_SortAsTheyFollow(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		for name, createdAt := range instants {
-			if err := s.AddKey(t.Context(), apikey.Key{ID: name, Kind: apikey.Live, CreatedAt: createdAt}); err != nil {
+			if err := s.AddKey(t.Context(), apikey.Key{ID: name, Kind: apikey.Live, CreatedAt: createdAt}, "tests"); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -85,30 +86,37 @@ type claimRow struct {
 
 func (claimRow) TableName() string { return "claims" }
 
+// auditRow is what somebody ordered: a requeue, whose key is the one that ordered it, or what was done to a key.
 type auditRow struct {
-	ID         string `gorm:"primaryKey;type:uuid"`
-	Kind       string
-	DocumentID optional
-	Provider   optional
-	Reason     optional
-	Forced     bool
-	KeyID      string
-	KeyName    string
-	RequestID  string
-	RecordedAt instant
+	ID          string `gorm:"primaryKey;type:uuid"`
+	Kind        string
+	DocumentID  optional
+	Provider    optional
+	Reason      optional
+	Forced      bool
+	KeyID       string
+	KeyName     string
+	RequestID   string
+	RecordedAt  instant
+	Actor       optional
+	SuccessorID optional
+	EndsAt      instant
 }
 
 func (auditRow) TableName() string { return "audit_entries" }
 
 type keyRow struct {
-	ID        string `gorm:"primaryKey"`
-	Kind      string
-	Name      string
-	Hash      []byte
-	Scopes    string
-	CreatedAt instant `gorm:"autoCreateTime:false"`
-	ExpiresAt instant
-	RevokedAt instant
+	ID          string `gorm:"primaryKey"`
+	Kind        string
+	Name        string
+	Hash        []byte
+	Scopes      string
+	CreatedAt   instant `gorm:"autoCreateTime:false"`
+	ExpiresAt   instant
+	RevokedAt   instant
+	PrincipalID optional
+	SuccessorID optional
+	LastUsedAt  instant
 }
 
 func (keyRow) TableName() string { return "api_keys" }
@@ -236,8 +244,12 @@ func newKeyRow(k apikey.Key) keyRow {
 	return keyRow{
 		ID: k.ID, Kind: string(k.Kind), Name: k.Name, Hash: k.Hash[:], Scopes: apikey.JoinScopes(k.Scopes, " "),
 		CreatedAt: instant{k.CreatedAt}, ExpiresAt: instant{k.ExpiresAt}, RevokedAt: instant{k.RevokedAt},
+		PrincipalID: optional(k.PrincipalID), SuccessorID: optional(k.SuccessorID), LastUsedAt: instant{k.LastUsedAt},
 	}
 }
+
+// principal is the key's own id where a server of an older version made it.
+func (r keyRow) principal() string { return cmp.Or(string(r.PrincipalID), r.ID) }
 
 func (r keyRow) key() (apikey.Key, error) {
 	if len(r.Hash) != sha256.Size {
@@ -246,6 +258,7 @@ func (r keyRow) key() (apikey.Key, error) {
 	k := apikey.Key{
 		ID: r.ID, Kind: apikey.Kind(r.Kind), Name: r.Name, Hash: [sha256.Size]byte(r.Hash),
 		CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time, RevokedAt: r.RevokedAt.Time,
+		PrincipalID: r.principal(), SuccessorID: string(r.SuccessorID), LastUsedAt: r.LastUsedAt.Time,
 	}
 	for scope := range strings.FieldsSeq(r.Scopes) {
 		k.Scopes = append(k.Scopes, apikey.Scope(scope))

@@ -23,7 +23,7 @@ var models = []any{documentRow{}, deliveryRow{}, attemptRow{}, claimRow{}, audit
 // written as NULL when it is zero, which most never are.
 var nullable = []string{
 	"deliveries.latest_effective_at", "deliveries.last_recorded_at", "deliveries.since", "deliveries.due_at",
-	"deliveries.lease_expires_at", "deliveries.derived_at", "claims.released_at", "api_keys.expires_at", "api_keys.revoked_at",
+	"deliveries.lease_expires_at", "deliveries.derived_at", "claims.released_at", "api_keys.expires_at", "api_keys.revoked_at", "api_keys.last_used_at", "audit_entries.ends_at",
 }
 
 // column is what the two declarations of a column have to agree on.

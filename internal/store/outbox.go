@@ -210,14 +210,14 @@ func (s *Store) changeClaim(ctx context.Context, executionID string, by delivery
 	var claim claimRow
 	find := func(tx *gorm.DB) error {
 		var rows []claimRow
-		if err := tx.Where("execution_id = ? AND key_id = ?", executionID, by.KeyID).Limit(1).Find(&rows).Error; err != nil {
+		if err := tx.Where("execution_id = ?", executionID).Limit(1).Find(&rows).Error; err != nil {
 			return fmt.Errorf("find a claim: %w", err)
 		}
 		if len(rows) == 0 {
 			return delivery.ErrClaimNotFound
 		}
 		claim = rows[0]
-		return nil
+		return requireSamePrincipal(tx, claim.KeyID, by.KeyID)
 	}
 	err := s.write(ctx, func(tx *gorm.DB) error {
 		if err := find(tx); err != nil {
@@ -250,6 +250,21 @@ func (s *Store) changeClaim(ctx context.Context, executionID string, by delivery
 		return delivery.Claim{}, err
 	}
 	return claim.claim(), nil
+}
+
+// requireSamePrincipal returns ErrClaimNotFound when two keys are of different principals.
+func requireSamePrincipal(tx *gorm.DB, claimed, by string) error {
+	if claimed == by {
+		return nil
+	}
+	var rows []keyRow
+	if err := tx.Where("id IN ?", []string{claimed, by}).Find(&rows).Error; err != nil {
+		return fmt.Errorf("find whose claim it is: %w", err)
+	}
+	if len(rows) != 2 || rows[0].principal() != rows[1].principal() {
+		return delivery.ErrClaimNotFound
+	}
+	return nil
 }
 
 // lockDelivery reads one delivery and locks it.

@@ -224,7 +224,7 @@ func TestPostgres_Unreachable_IsUnavailableAndDoesNotTellThePassword(t *testing.
 		"Document":  func() error { _, err := s.Document(t.Context(), documentID); return err },
 		"Key":       func() error { _, err := s.Key(t.Context(), "0123456789abcdef"); return err },
 		"Keys":      func() error { _, err := s.Keys(t.Context()); return err },
-		"RevokeKey": func() error { return s.RevokeKey(t.Context(), "0123456789abcdef", recordedAt(0)) },
+		"RevokeKey": func() error { return s.RevokeKey(t.Context(), "0123456789abcdef", recordedAt(0), "tests") },
 		"Ready":     func() error { return s.Ready(t.Context()) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
-	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/delivery"
 )
 
@@ -188,41 +186,6 @@ func theDeliveryOf(t *testing.T, s Store, provider string) delivery.Delivery {
 func documentUnknown(t *testing.T, s Store) {
 	_, err := s.Document(t.Context(), "nobody")
 	isError(t, err, delivery.ErrDocumentNotFound)
-}
-
-func keys(t *testing.T, s Store) {
-	now := delivery.NewInstant(time.Now())
-	var added []apikey.Key
-	for i, expiresAt := range []time.Time{{}, now.Add(time.Hour)} {
-		key, _, err := apikey.New(apikey.Live, fmt.Sprint("worker ", i), []apikey.Scope{apikey.DeliveryRead, apikey.DeliveryWrite},
-			now.Add(time.Duration(i)*time.Second), expiresAt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.AddKey(t.Context(), key); err != nil {
-			t.Fatal(err)
-		}
-		added = append(added, key)
-		read, err := s.Key(t.Context(), key.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		equal(t, "key", read, key)
-	}
-	for _, at := range []time.Time{now, now.Add(time.Hour)} { // the first revocation stands
-		if err := s.RevokeKey(t.Context(), added[0].ID, at); err != nil {
-			t.Fatal(err)
-		}
-	}
-	added[0].RevokedAt = now
-	listed, err := s.Keys(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "keys", listed, added)
-	_, err = s.Key(t.Context(), "nobody")
-	isError(t, err, apikey.ErrNotFound)
-	isError(t, s.RevokeKey(t.Context(), "nobody", now), apikey.ErrNotFound)
 }
 
 func ready(t *testing.T, s Store) {
