@@ -136,6 +136,7 @@ const (
 	ErrorCodeMethodNotAllowed     ErrorCode = "method_not_allowed"
 	ErrorCodeNotFound             ErrorCode = "not_found"
 	ErrorCodePayloadTooLarge      ErrorCode = "payload_too_large"
+	ErrorCodeRateLimited          ErrorCode = "rate_limited"
 	ErrorCodeUnauthorized         ErrorCode = "unauthorized"
 	ErrorCodeUnavailable          ErrorCode = "unavailable"
 	ErrorCodeUnsupportedMediaType ErrorCode = "unsupported_media_type"
@@ -163,6 +164,8 @@ func (e ErrorCode) Valid() bool {
 	case ErrorCodeNotFound:
 		return true
 	case ErrorCodePayloadTooLarge:
+		return true
+	case ErrorCodeRateLimited:
 		return true
 	case ErrorCodeUnauthorized:
 		return true
@@ -912,11 +915,20 @@ type NeedsDocumentsWrite = ErrorBody
 // NotFound defines model for NotFound.
 type NotFound = ErrorBody
 
+// NotReady defines model for NotReady.
+type NotReady = ErrorBody
+
 // PayloadTooLarge defines model for PayloadTooLarge.
 type PayloadTooLarge = ErrorBody
 
+// RateLimited defines model for RateLimited.
+type RateLimited = ErrorBody
+
 // RequeueConflict defines model for RequeueConflict.
 type RequeueConflict = ErrorBody
+
+// ServiceError defines model for ServiceError.
+type ServiceError = ErrorBody
 
 // Unauthorized defines model for Unauthorized.
 type Unauthorized = ErrorBody
@@ -1897,7 +1909,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 }
 
 type AttemptNotFoundResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type AttemptNotFoundJSONResponse struct {
 	Body ErrorBody
@@ -1906,7 +1921,10 @@ type AttemptNotFoundJSONResponse struct {
 }
 
 type ClaimNotFoundResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type ClaimNotFoundJSONResponse struct {
 	Body ErrorBody
@@ -1915,7 +1933,10 @@ type ClaimNotFoundJSONResponse struct {
 }
 
 type ClaimOverResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type ClaimOverJSONResponse struct {
 	Body ErrorBody
@@ -1924,7 +1945,10 @@ type ClaimOverJSONResponse struct {
 }
 
 type ConflictResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type ConflictJSONResponse struct {
 	Body ErrorBody
@@ -1933,7 +1957,10 @@ type ConflictJSONResponse struct {
 }
 
 type DeliveryNotFoundResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type DeliveryNotFoundJSONResponse struct {
 	Body ErrorBody
@@ -1942,7 +1969,10 @@ type DeliveryNotFoundJSONResponse struct {
 }
 
 type DocumentNotFoundResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type DocumentNotFoundJSONResponse struct {
 	Body ErrorBody
@@ -1960,7 +1990,10 @@ type HeaderTooLargeJSONResponse struct {
 }
 
 type InternalErrorResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InternalErrorJSONResponse struct {
 	Body ErrorBody
@@ -1978,7 +2011,10 @@ type InvalidAssetJSONResponse struct {
 }
 
 type InvalidAttemptIDResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidAttemptIDJSONResponse struct {
 	Body ErrorBody
@@ -1987,7 +2023,10 @@ type InvalidAttemptIDJSONResponse struct {
 }
 
 type InvalidClaimIDResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidClaimIDJSONResponse struct {
 	Body ErrorBody
@@ -1996,7 +2035,10 @@ type InvalidClaimIDJSONResponse struct {
 }
 
 type InvalidDocumentIDResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidDocumentIDJSONResponse struct {
 	Body ErrorBody
@@ -2005,7 +2047,10 @@ type InvalidDocumentIDJSONResponse struct {
 }
 
 type InvalidLeaseResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidLeaseJSONResponse struct {
 	Body ErrorBody
@@ -2014,7 +2059,10 @@ type InvalidLeaseJSONResponse struct {
 }
 
 type InvalidListQueryResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidListQueryJSONResponse struct {
 	Body ErrorBody
@@ -2023,7 +2071,10 @@ type InvalidListQueryJSONResponse struct {
 }
 
 type InvalidRegistrationResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidRegistrationJSONResponse struct {
 	Body ErrorBody
@@ -2032,7 +2083,10 @@ type InvalidRegistrationJSONResponse struct {
 }
 
 type InvalidReportResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidReportJSONResponse struct {
 	Body ErrorBody
@@ -2041,7 +2095,10 @@ type InvalidReportJSONResponse struct {
 }
 
 type InvalidRequeueResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidRequeueJSONResponse struct {
 	Body ErrorBody
@@ -2050,7 +2107,10 @@ type InvalidRequeueJSONResponse struct {
 }
 
 type InvalidValueResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type InvalidValueJSONResponse struct {
 	Body ErrorBody
@@ -2059,7 +2119,10 @@ type InvalidValueJSONResponse struct {
 }
 
 type NeedsDeliveryReadResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type NeedsDeliveryReadJSONResponse struct {
 	Body ErrorBody
@@ -2068,7 +2131,10 @@ type NeedsDeliveryReadJSONResponse struct {
 }
 
 type NeedsDeliveryRequeueResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type NeedsDeliveryRequeueJSONResponse struct {
 	Body ErrorBody
@@ -2077,7 +2143,10 @@ type NeedsDeliveryRequeueJSONResponse struct {
 }
 
 type NeedsDeliveryWriteResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type NeedsDeliveryWriteJSONResponse struct {
 	Body ErrorBody
@@ -2086,7 +2155,10 @@ type NeedsDeliveryWriteJSONResponse struct {
 }
 
 type NeedsDocumentsReadResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type NeedsDocumentsReadJSONResponse struct {
 	Body ErrorBody
@@ -2095,7 +2167,10 @@ type NeedsDocumentsReadJSONResponse struct {
 }
 
 type NeedsDocumentsWriteResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type NeedsDocumentsWriteJSONResponse struct {
 	Body ErrorBody
@@ -2112,8 +2187,21 @@ type NotFoundJSONResponse struct {
 	Headers NotFoundResponseHeaders
 }
 
-type PayloadTooLargeResponseHeaders struct {
+type NotReadyResponseHeaders struct {
+	RetryAfter int32
 	XRequestID *string
+}
+type NotReadyJSONResponse struct {
+	Body ErrorBody
+
+	Headers NotReadyResponseHeaders
+}
+
+type PayloadTooLargeResponseHeaders struct {
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type PayloadTooLargeJSONResponse struct {
 	Body ErrorBody
@@ -2121,13 +2209,38 @@ type PayloadTooLargeJSONResponse struct {
 	Headers PayloadTooLargeResponseHeaders
 }
 
+type RateLimitedResponseHeaders struct {
+	RetryAfter          int32
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+type RateLimitedJSONResponse struct {
+	Body ErrorBody
+
+	Headers RateLimitedResponseHeaders
+}
+
 type RequeueConflictResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type RequeueConflictJSONResponse struct {
 	Body ErrorBody
 
 	Headers RequeueConflictResponseHeaders
+}
+
+type ServiceErrorResponseHeaders struct {
+	XRequestID *string
+}
+type ServiceErrorJSONResponse struct {
+	Body ErrorBody
+
+	Headers ServiceErrorResponseHeaders
 }
 
 type UnauthorizedResponseHeaders struct {
@@ -2141,8 +2254,11 @@ type UnauthorizedJSONResponse struct {
 }
 
 type UnavailableResponseHeaders struct {
-	RetryAfter int32
-	XRequestID *string
+	RetryAfter          int32
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type UnavailableJSONResponse struct {
 	Body ErrorBody
@@ -2151,7 +2267,10 @@ type UnavailableJSONResponse struct {
 }
 
 type UnknownOutboxResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type UnknownOutboxJSONResponse struct {
 	Body ErrorBody
@@ -2160,7 +2279,10 @@ type UnknownOutboxJSONResponse struct {
 }
 
 type UnknownProviderResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type UnknownProviderJSONResponse struct {
 	Body ErrorBody
@@ -2169,7 +2291,10 @@ type UnknownProviderJSONResponse struct {
 }
 
 type UnsupportedMediaTypeResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 type UnsupportedMediaTypeJSONResponse struct {
 	Body ErrorBody
@@ -2250,7 +2375,7 @@ func (response GetDocs431JSONResponse) VisitGetDocsResponse(w http.ResponseWrite
 	return err
 }
 
-type GetDocs500JSONResponse struct{ InternalErrorJSONResponse }
+type GetDocs500JSONResponse struct{ ServiceErrorJSONResponse }
 
 func (response GetDocs500JSONResponse) VisitGetDocsResponse(w http.ResponseWriter) error {
 
@@ -2402,7 +2527,7 @@ func (response GetDocsAsset431JSONResponse) VisitGetDocsAssetResponse(w http.Res
 	return err
 }
 
-type GetDocsAsset500JSONResponse struct{ InternalErrorJSONResponse }
+type GetDocsAsset500JSONResponse struct{ ServiceErrorJSONResponse }
 
 func (response GetDocsAsset500JSONResponse) VisitGetDocsAssetResponse(w http.ResponseWriter) error {
 
@@ -2467,7 +2592,7 @@ func (response GetLiveness431JSONResponse) VisitGetLivenessResponse(w http.Respo
 	return err
 }
 
-type GetLiveness500JSONResponse struct{ InternalErrorJSONResponse }
+type GetLiveness500JSONResponse struct{ ServiceErrorJSONResponse }
 
 func (response GetLiveness500JSONResponse) VisitGetLivenessResponse(w http.ResponseWriter) error {
 
@@ -2532,7 +2657,7 @@ func (response GetContractJSON431JSONResponse) VisitGetContractJSONResponse(w ht
 	return err
 }
 
-type GetContractJSON500JSONResponse struct{ InternalErrorJSONResponse }
+type GetContractJSON500JSONResponse struct{ ServiceErrorJSONResponse }
 
 func (response GetContractJSON500JSONResponse) VisitGetContractJSONResponse(w http.ResponseWriter) error {
 
@@ -2601,7 +2726,7 @@ func (response GetContractYaml431JSONResponse) VisitGetContractYamlResponse(w ht
 	return err
 }
 
-type GetContractYaml500JSONResponse struct{ InternalErrorJSONResponse }
+type GetContractYaml500JSONResponse struct{ ServiceErrorJSONResponse }
 
 func (response GetContractYaml500JSONResponse) VisitGetContractYamlResponse(w http.ResponseWriter) error {
 
@@ -2666,7 +2791,7 @@ func (response GetReadiness431JSONResponse) VisitGetReadinessResponse(w http.Res
 	return err
 }
 
-type GetReadiness500JSONResponse struct{ InternalErrorJSONResponse }
+type GetReadiness500JSONResponse struct{ ServiceErrorJSONResponse }
 
 func (response GetReadiness500JSONResponse) VisitGetReadinessResponse(w http.ResponseWriter) error {
 
@@ -2683,7 +2808,7 @@ func (response GetReadiness500JSONResponse) VisitGetReadinessResponse(w http.Res
 	return err
 }
 
-type GetReadiness503JSONResponse struct{ UnavailableJSONResponse }
+type GetReadiness503JSONResponse struct{ NotReadyJSONResponse }
 
 func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.ResponseWriter) error {
 
@@ -2710,7 +2835,10 @@ type ListDeliveriesResponseObject interface {
 }
 
 type ListDeliveries200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type ListDeliveries200JSONResponse struct {
@@ -2725,6 +2853,15 @@ func (response ListDeliveries200JSONResponse) VisitListDeliveriesResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2742,6 +2879,15 @@ func (response ListDeliveries400JSONResponse) VisitListDeliveriesResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2777,10 +2923,46 @@ func (response ListDeliveries403JSONResponse) VisitListDeliveriesResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveries429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListDeliveries429JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2811,6 +2993,15 @@ func (response ListDeliveries500JSONResponse) VisitListDeliveriesResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2829,6 +3020,15 @@ func (response ListDeliveries503JSONResponse) VisitListDeliveriesResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2846,7 +3046,10 @@ type ListDeliveryAttemptsResponseObject interface {
 }
 
 type ListDeliveryAttempts200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type ListDeliveryAttempts200JSONResponse struct {
@@ -2861,6 +3064,15 @@ func (response ListDeliveryAttempts200JSONResponse) VisitListDeliveryAttemptsRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2878,6 +3090,15 @@ func (response ListDeliveryAttempts400JSONResponse) VisitListDeliveryAttemptsRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2913,10 +3134,46 @@ func (response ListDeliveryAttempts403JSONResponse) VisitListDeliveryAttemptsRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeliveryAttempts429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListDeliveryAttempts429JSONResponse) VisitListDeliveryAttemptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2947,6 +3204,15 @@ func (response ListDeliveryAttempts500JSONResponse) VisitListDeliveryAttemptsRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2965,6 +3231,15 @@ func (response ListDeliveryAttempts503JSONResponse) VisitListDeliveryAttemptsRes
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -2983,7 +3258,10 @@ type GetDeliveryAttemptResponseObject interface {
 }
 
 type GetDeliveryAttempt200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type GetDeliveryAttempt200JSONResponse struct {
@@ -2998,6 +3276,15 @@ func (response GetDeliveryAttempt200JSONResponse) VisitGetDeliveryAttemptRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3015,6 +3302,15 @@ func (response GetDeliveryAttempt400JSONResponse) VisitGetDeliveryAttemptRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3050,6 +3346,15 @@ func (response GetDeliveryAttempt403JSONResponse) VisitGetDeliveryAttemptRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3067,10 +3372,46 @@ func (response GetDeliveryAttempt404JSONResponse) VisitGetDeliveryAttemptRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeliveryAttempt429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetDeliveryAttempt429JSONResponse) VisitGetDeliveryAttemptResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3101,6 +3442,15 @@ func (response GetDeliveryAttempt500JSONResponse) VisitGetDeliveryAttemptRespons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3119,6 +3469,15 @@ func (response GetDeliveryAttempt503JSONResponse) VisitGetDeliveryAttemptRespons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3137,7 +3496,10 @@ type ClaimDeliveriesResponseObject interface {
 }
 
 type ClaimDeliveries200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type ClaimDeliveries200JSONResponse struct {
@@ -3152,6 +3514,15 @@ func (response ClaimDeliveries200JSONResponse) VisitClaimDeliveriesResponse(w ht
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3169,6 +3540,15 @@ func (response ClaimDeliveries400JSONResponse) VisitClaimDeliveriesResponse(w ht
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3204,6 +3584,15 @@ func (response ClaimDeliveries403JSONResponse) VisitClaimDeliveriesResponse(w ht
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3221,6 +3610,15 @@ func (response ClaimDeliveries413JSONResponse) VisitClaimDeliveriesResponse(w ht
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3240,6 +3638,15 @@ func (response ClaimDeliveries415JSONResponse) VisitClaimDeliveriesResponse(w ht
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3257,10 +3664,46 @@ func (response ClaimDeliveries422JSONResponse) VisitClaimDeliveriesResponse(w ht
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ClaimDeliveries429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ClaimDeliveries429JSONResponse) VisitClaimDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3291,6 +3734,15 @@ func (response ClaimDeliveries500JSONResponse) VisitClaimDeliveriesResponse(w ht
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3309,6 +3761,15 @@ func (response ClaimDeliveries503JSONResponse) VisitClaimDeliveriesResponse(w ht
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3328,7 +3789,10 @@ type ExtendClaimResponseObject interface {
 }
 
 type ExtendClaim200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type ExtendClaim200JSONResponse struct {
@@ -3343,6 +3807,15 @@ func (response ExtendClaim200JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3360,6 +3833,15 @@ func (response ExtendClaim400JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3395,6 +3877,15 @@ func (response ExtendClaim403JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3412,6 +3903,15 @@ func (response ExtendClaim404JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3429,6 +3929,15 @@ func (response ExtendClaim409JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3446,6 +3955,15 @@ func (response ExtendClaim413JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3465,10 +3983,46 @@ func (response ExtendClaim415JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExtendClaim429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ExtendClaim429JSONResponse) VisitExtendClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3499,6 +4053,15 @@ func (response ExtendClaim500JSONResponse) VisitExtendClaimResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3517,6 +4080,15 @@ func (response ExtendClaim503JSONResponse) VisitExtendClaimResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3535,7 +4107,10 @@ type ReleaseClaimResponseObject interface {
 }
 
 type ReleaseClaim200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type ReleaseClaim200JSONResponse struct {
@@ -3550,6 +4125,15 @@ func (response ReleaseClaim200JSONResponse) VisitReleaseClaimResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3567,6 +4151,15 @@ func (response ReleaseClaim400JSONResponse) VisitReleaseClaimResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3602,6 +4195,15 @@ func (response ReleaseClaim403JSONResponse) VisitReleaseClaimResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3619,6 +4221,15 @@ func (response ReleaseClaim404JSONResponse) VisitReleaseClaimResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3636,10 +4247,46 @@ func (response ReleaseClaim409JSONResponse) VisitReleaseClaimResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseClaim429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ReleaseClaim429JSONResponse) VisitReleaseClaimResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3670,6 +4317,15 @@ func (response ReleaseClaim500JSONResponse) VisitReleaseClaimResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3688,6 +4344,15 @@ func (response ReleaseClaim503JSONResponse) VisitReleaseClaimResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3705,7 +4370,10 @@ type ListOutboxResponseObject interface {
 }
 
 type ListOutbox200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type ListOutbox200JSONResponse struct {
@@ -3720,6 +4388,15 @@ func (response ListOutbox200JSONResponse) VisitListOutboxResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3737,6 +4414,15 @@ func (response ListOutbox400JSONResponse) VisitListOutboxResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3772,10 +4458,46 @@ func (response ListOutbox403JSONResponse) VisitListOutboxResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOutbox429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListOutbox429JSONResponse) VisitListOutboxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3806,6 +4528,15 @@ func (response ListOutbox500JSONResponse) VisitListOutboxResponse(w http.Respons
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3824,6 +4555,15 @@ func (response ListOutbox503JSONResponse) VisitListOutboxResponse(w http.Respons
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3842,7 +4582,10 @@ type GetDocumentResponseObject interface {
 }
 
 type GetDocument200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type GetDocument200JSONResponse struct {
@@ -3857,6 +4600,15 @@ func (response GetDocument200JSONResponse) VisitGetDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3874,6 +4626,15 @@ func (response GetDocument400JSONResponse) VisitGetDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3909,6 +4670,15 @@ func (response GetDocument403JSONResponse) VisitGetDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3926,10 +4696,46 @@ func (response GetDocument404JSONResponse) VisitGetDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDocument429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response GetDocument429JSONResponse) VisitGetDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3960,6 +4766,15 @@ func (response GetDocument500JSONResponse) VisitGetDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3978,6 +4793,15 @@ func (response GetDocument503JSONResponse) VisitGetDocumentResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -3997,7 +4821,10 @@ type PutDocumentResponseObject interface {
 }
 
 type PutDocument200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type PutDocument200JSONResponse struct {
@@ -4012,6 +4839,15 @@ func (response PutDocument200JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4021,7 +4857,10 @@ func (response PutDocument200JSONResponse) VisitPutDocumentResponse(w http.Respo
 }
 
 type PutDocument201ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type PutDocument201JSONResponse struct {
@@ -4036,6 +4875,15 @@ func (response PutDocument201JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4055,6 +4903,15 @@ func (response PutDocument400JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4092,6 +4949,15 @@ func (response PutDocument403JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4109,6 +4975,15 @@ func (response PutDocument413JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4128,6 +5003,15 @@ func (response PutDocument415JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4145,10 +5029,46 @@ func (response PutDocument422JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutDocument429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response PutDocument429JSONResponse) VisitPutDocumentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4179,6 +5099,15 @@ func (response PutDocument500JSONResponse) VisitPutDocumentResponse(w http.Respo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4197,6 +5126,15 @@ func (response PutDocument503JSONResponse) VisitPutDocumentResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4216,7 +5154,10 @@ type RetryPushResponseObject interface {
 }
 
 type RetryPush200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type RetryPush200JSONResponse struct {
@@ -4231,6 +5172,15 @@ func (response RetryPush200JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4248,6 +5198,15 @@ func (response RetryPush400JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4285,6 +5244,15 @@ func (response RetryPush403JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4302,6 +5270,15 @@ func (response RetryPush404JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4319,6 +5296,15 @@ func (response RetryPush409JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4336,6 +5322,15 @@ func (response RetryPush413JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4355,10 +5350,46 @@ func (response RetryPush415JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetryPush429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RetryPush429JSONResponse) VisitRetryPushResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4389,6 +5420,15 @@ func (response RetryPush500JSONResponse) VisitRetryPushResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4407,6 +5447,15 @@ func (response RetryPush503JSONResponse) VisitRetryPushResponse(w http.ResponseW
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4425,7 +5474,10 @@ type ListDocumentDeliveryResponseObject interface {
 }
 
 type ListDocumentDelivery200ResponseHeaders struct {
-	XRequestID *string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type ListDocumentDelivery200JSONResponse struct {
@@ -4440,6 +5492,15 @@ func (response ListDocumentDelivery200JSONResponse) VisitListDocumentDeliveryRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4457,6 +5518,15 @@ func (response ListDocumentDelivery400JSONResponse) VisitListDocumentDeliveryRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4492,6 +5562,15 @@ func (response ListDocumentDelivery403JSONResponse) VisitListDocumentDeliveryRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4509,10 +5588,46 @@ func (response ListDocumentDelivery404JSONResponse) VisitListDocumentDeliveryRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDocumentDelivery429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response ListDocumentDelivery429JSONResponse) VisitListDocumentDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4543,6 +5658,15 @@ func (response ListDocumentDelivery500JSONResponse) VisitListDocumentDeliveryRes
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4561,6 +5685,15 @@ func (response ListDocumentDelivery503JSONResponse) VisitListDocumentDeliveryRes
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4580,8 +5713,11 @@ type RecordDeliveryResponseObject interface {
 }
 
 type RecordDelivery200ResponseHeaders struct {
-	IdempotentReplayed string
-	XRequestID         *string
+	IdempotentReplayed  string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type RecordDelivery200JSONResponse struct {
@@ -4597,6 +5733,15 @@ func (response RecordDelivery200JSONResponse) VisitRecordDeliveryResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Idempotent-Replayed", fmt.Sprint(response.Headers.IdempotentReplayed))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4606,8 +5751,11 @@ func (response RecordDelivery200JSONResponse) VisitRecordDeliveryResponse(w http
 }
 
 type RecordDelivery201ResponseHeaders struct {
-	Location   string
-	XRequestID *string
+	Location            string
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
 }
 
 type RecordDelivery201JSONResponse struct {
@@ -4623,6 +5771,15 @@ func (response RecordDelivery201JSONResponse) VisitRecordDeliveryResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4640,6 +5797,15 @@ func (response RecordDelivery400JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4675,6 +5841,15 @@ func (response RecordDelivery403JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4692,6 +5867,15 @@ func (response RecordDelivery404JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4709,6 +5893,15 @@ func (response RecordDelivery409JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4726,6 +5919,15 @@ func (response RecordDelivery413JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4745,6 +5947,15 @@ func (response RecordDelivery415JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4762,10 +5973,46 @@ func (response RecordDelivery422JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
 	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordDelivery429JSONResponse struct{ RateLimitedJSONResponse }
+
+func (response RecordDelivery429JSONResponse) VisitRecordDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4796,6 +6043,15 @@ func (response RecordDelivery500JSONResponse) VisitRecordDeliveryResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}
@@ -4814,6 +6070,15 @@ func (response RecordDelivery503JSONResponse) VisitRecordDeliveryResponse(w http
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	if response.Headers.XRateLimitLimit != nil {
+		w.Header().Set("x-rate-limit-limit", fmt.Sprint(*response.Headers.XRateLimitLimit))
+	}
+	if response.Headers.XRateLimitRemaining != nil {
+		w.Header().Set("x-rate-limit-remaining", fmt.Sprint(*response.Headers.XRateLimitRemaining))
+	}
+	if response.Headers.XRateLimitReset != nil {
+		w.Header().Set("x-rate-limit-reset", fmt.Sprint(*response.Headers.XRateLimitReset))
+	}
 	if response.Headers.XRequestID != nil {
 		w.Header().Set("x-request-id", fmt.Sprint(*response.Headers.XRequestID))
 	}

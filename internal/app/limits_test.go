@@ -118,7 +118,7 @@ func serveOver(t *testing.T, db *store.Store, keys apikey.Store, configure func(
 		Service:       delivery.NewService(db, delivery.Settings{}, time.Now),
 		Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: db.Ready,
 		RequestTimeout: 3 * time.Second, BodyTimeout: 2 * shortened,
-		Limits: httpapi.Limits{InWork: 256, Queued: 1024}, Logger: logger,
+		Limits: httpapi.Limits{InWork: 256, Queued: 1024}, RateLimits: httpapi.RateLimits{Key: 1_000_000, Address: 1_000_000}, Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -200,6 +200,7 @@ func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
 		RequestTimeout: s.settings.RequestTimeout.Duration,
 		BodyTimeout:    bodyTimeout,
 		Limits:         httpapi.Limits{InWork: s.settings.MaxInWork.N, Queued: s.settings.MaxQueued.N},
+		RateLimits:     httpapi.RateLimits{Key: s.settings.RateLimit.N, Address: s.settings.AddressRateLimit.N},
 		TrustedProxies: proxies,
 		WithoutDocs:    s.settings.Docs == config.Off,
 		Logger:         s.logger,

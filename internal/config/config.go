@@ -38,6 +38,8 @@ type Serve struct {
 	MaxConnections      Count    `env:"NUMORA_MAX_CONNECTIONS" default:"4096" placeholder:"N" help:"How many connections clients may have open; more wait to be accepted (default ${default})."`
 	MaxInWork           Count    `env:"NUMORA_MAX_IN_WORK" default:"256" placeholder:"N" help:"How many requests may be in work at once; more wait in a queue (default ${default})."`
 	MaxQueued           Count    `env:"NUMORA_MAX_QUEUED" default:"1024" placeholder:"N" help:"How many requests may wait to be taken into work; more are answered 503 at once (default ${default})."`
+	RateLimit           Count    `env:"NUMORA_RATE_LIMIT" default:"600000" placeholder:"N" help:"How many requests a minute a key may send to this server before it is answered 429, and as many at once when it was quiet before (default ${default})."`
+	AddressRateLimit    Count    `env:"NUMORA_ADDRESS_RATE_LIMIT" default:"6000" placeholder:"N" help:"How many requests a minute may come from one address without a valid key before they are answered 429; those with a valid key always pass (default ${default})."`
 	DatabaseConnections Count    `env:"NUMORA_DATABASE_CONNECTIONS" default:"16" placeholder:"N" help:"How many connections to PostgreSQL to open at most (default ${default})."`
 	TrustedProxies      []string `env:"NUMORA_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"The networks of the proxies whose X-Forwarded-For tells the client's address. Without any, nobody's is believed."`
 	Docs                string   `env:"NUMORA_DOCS" default:"on" placeholder:"on|off" help:"Serve Swagger UI at /docs/ (default ${default}). The contract itself, /openapi.yaml, is served either way."`
@@ -57,6 +59,9 @@ const (
 
 // maxRequestTimeout leaves a server that stops the time to finish what is in work.
 const maxRequestTimeout = 7 * time.Second
+
+// maxRate is as good as no limit; the contract has it too.
+const maxRate = 1_000_000_000
 
 var providerFormat = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
@@ -88,6 +93,8 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	add(s.MaxConnections.check("NUMORA_MAX_CONNECTIONS", 1, 1_000_000)...)
 	add(s.MaxInWork.check("NUMORA_MAX_IN_WORK", 1, 100_000)...)
 	add(s.MaxQueued.check("NUMORA_MAX_QUEUED", 0, 1_000_000)...)
+	add(s.RateLimit.check("NUMORA_RATE_LIMIT", 1, maxRate)...)
+	add(s.AddressRateLimit.check("NUMORA_ADDRESS_RATE_LIMIT", 1, maxRate)...)
 	add(s.DatabaseConnections.check("NUMORA_DATABASE_CONNECTIONS", 1, 1000)...)
 	_, found := s.Proxies()
 	add(found...)

@@ -23,6 +23,7 @@ func serve(t *testing.T, databaseURL string) config.Serve {
 		Migrate: "auto", UnknownDocuments: "refuse", Docs: "on", LogFormat: "json",
 		RequestTimeout: config.Duration{Duration: 3 * time.Second},
 		MaxConnections: config.Count{N: 4096}, MaxInWork: config.Count{N: 256}, MaxQueued: config.Count{N: 1024},
+		RateLimit: config.Count{N: 600_000}, AddressRateLimit: config.Count{N: 6000},
 		DatabaseConnections: config.Count{N: 16},
 		RetryDelay:          config.Duration{Duration: 30 * time.Second}, RetryMaxDelay: config.Duration{Duration: time.Hour}, MaxTries: config.Count{N: 12},
 	}
@@ -112,6 +113,9 @@ func TestServe_Check_NamesTheSettingThatIsWrong(t *testing.T) {
 		"NoConnections":           {func(s *config.Serve) { s.MaxConnections.N = 0 }, "NUMORA_MAX_CONNECTIONS"},
 		"NothingInWork":           {func(s *config.Serve) { s.MaxInWork.N = 0 }, "NUMORA_MAX_IN_WORK"},
 		"NegativeQueue":           {func(s *config.Serve) { s.MaxQueued.N = -1 }, "NUMORA_MAX_QUEUED"},
+		"NoRate":                  {func(s *config.Serve) { s.RateLimit.N = 0 }, "NUMORA_RATE_LIMIT"},
+		"TooHighRate":             {func(s *config.Serve) { s.RateLimit.N = 1_000_000_001 }, "NUMORA_RATE_LIMIT"},
+		"NoAddressRate":           {func(s *config.Serve) { s.AddressRateLimit.N = 0 }, "NUMORA_ADDRESS_RATE_LIMIT"},
 		"NoDatabaseConnections":   {func(s *config.Serve) { s.DatabaseConnections.N = 0 }, "NUMORA_DATABASE_CONNECTIONS"},
 		"ProxyThatIsNoNetwork":    {func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "proxy"} }, `NUMORA_TRUSTED_PROXIES names "proxy"`},
 		"EmptyProvider":           {func(s *config.Serve) { s.Providers = []string{"sap", ""} }, "NUMORA_PROVIDERS"},
@@ -143,7 +147,7 @@ func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
 	want := []string{
 		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_ADMIN_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
 		"NUMORA_DRAIN_DELAY", "NUMORA_REQUEST_TIMEOUT", "NUMORA_MAX_CONNECTIONS", "NUMORA_MAX_IN_WORK",
-		"NUMORA_DATABASE_CONNECTIONS", "NUMORA_RETRY_DELAY", "NUMORA_RETRY_MAX_DELAY", "NUMORA_MAX_TRIES", "NUMORA_DOCS", "NUMORA_LOG_FORMAT",
+		"NUMORA_RATE_LIMIT", "NUMORA_ADDRESS_RATE_LIMIT", "NUMORA_DATABASE_CONNECTIONS", "NUMORA_RETRY_DELAY", "NUMORA_RETRY_MAX_DELAY", "NUMORA_MAX_TRIES", "NUMORA_DOCS", "NUMORA_LOG_FORMAT",
 		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`, "known before",
 	}
 	if !slices.EqualFunc(got, want, strings.Contains) {

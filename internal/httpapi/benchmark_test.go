@@ -134,7 +134,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 	api, err := New(Config{
 		Service: delivery.NewService(instantStore{}, delivery.Settings{}, time.Now), Authenticator: apikey.NewAuthenticator(oneKey{key: key}, time.Now),
-		RequestTimeout: 3 * time.Second, BodyTimeout: 10 * time.Second, Limits: Limits{InWork: 256, Queued: 1024},
+		RequestTimeout: 3 * time.Second, BodyTimeout: 10 * time.Second, Limits: Limits{InWork: 256, Queued: 1024}, RateLimits: RateLimits{Key: 1_000_000_000, Address: 1_000_000_000},
 		Logger: slog.New(slog.NewJSONHandler(logs, nil)),
 	})
 	if err != nil {

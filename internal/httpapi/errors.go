@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -20,6 +21,8 @@ type apiError struct {
 	message string // one sentence a person can act on
 	details []detail
 	outcome delivery.Outcome // on 503 only
+	// retryAfter is after how many seconds to try again; 0 says nothing of that.
+	retryAfter int
 	// closing ends the connection after the answer: what is left of the request cannot be trusted.
 	closing bool
 }
@@ -166,9 +169,23 @@ func errConflict(e *delivery.ConflictError) *apiError {
 	}
 }
 
+func errKeyRateLimited(retryAfter int) *apiError {
+	return &apiError{
+		status: http.StatusTooManyRequests, code: deliveryapi.ErrorCodeRateLimited, retryAfter: retryAfter,
+		message: "This key has used up its rate limit; send the same request again after Retry-After seconds.",
+	}
+}
+
+func errAddressRateLimited(retryAfter int) *apiError {
+	return &apiError{
+		status: http.StatusTooManyRequests, code: deliveryapi.ErrorCodeRateLimited, retryAfter: retryAfter,
+		message: "Too many requests without a valid API key came from this address; send a valid key, or wait for Retry-After seconds.",
+	}
+}
+
 func errUnavailable(outcome delivery.Outcome) *apiError {
 	return &apiError{
-		status: http.StatusServiceUnavailable, code: deliveryapi.ErrorCodeUnavailable, outcome: outcome,
+		status: http.StatusServiceUnavailable, code: deliveryapi.ErrorCodeUnavailable, outcome: outcome, retryAfter: 1,
 		message: "The server cannot work just now; send the same request again after Retry-After seconds.",
 	}
 }
@@ -233,8 +250,9 @@ func writeError(err error, c echo.Context) {
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	case http.StatusMethodNotAllowed:
 		header.Set(echo.HeaderAllow, allowed(c))
-	case http.StatusServiceUnavailable:
-		header.Set(echo.HeaderRetryAfter, "1")
+	}
+	if e.retryAfter > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(e.retryAfter))
 	}
 	// While a connection is to be kept, net/http waits for the body before it lets an answer go out. Who was
 	// refused before that is told at once.

@@ -34,6 +34,42 @@ func (s brokenStore) Document(context.Context, string) (delivery.Document, error
 	return delivery.Document{}, s.fail()
 }
 
+func (s brokenStore) PutDocument(context.Context, string, delivery.Registration, []string) (delivery.Document, bool, error) {
+	return delivery.Document{}, false, s.fail()
+}
+
+func (s brokenStore) Attempt(context.Context, string) (delivery.Attempt, error) {
+	return delivery.Attempt{}, s.fail()
+}
+
+func (s brokenStore) Attempts(context.Context, delivery.AttemptQuery) (delivery.AttemptPage, error) {
+	return delivery.AttemptPage{}, s.fail()
+}
+
+func (s brokenStore) Deliveries(context.Context, delivery.DeliveryQuery) (delivery.DeliveryPage, error) {
+	return delivery.DeliveryPage{}, s.fail()
+}
+
+func (s brokenStore) Outbox(context.Context, delivery.OutboxQuery) (delivery.OutboxPage, error) {
+	return delivery.OutboxPage{}, s.fail()
+}
+
+func (s brokenStore) Claim(context.Context, delivery.ClaimRequest) ([]delivery.Claimed, error) {
+	return nil, s.fail()
+}
+
+func (s brokenStore) ExtendClaim(context.Context, string, delivery.Principal, time.Duration) (delivery.Claim, error) {
+	return delivery.Claim{}, s.fail()
+}
+
+func (s brokenStore) ReleaseClaim(context.Context, string, delivery.Principal) (delivery.Claim, error) {
+	return delivery.Claim{}, s.fail()
+}
+
+func (s brokenStore) Requeue(context.Context, delivery.Requeue) (delivery.Delivery, error) {
+	return delivery.Delivery{}, s.fail()
+}
+
 // brokenKeys answers every look-up with an error.
 type brokenKeys struct {
 	apikey.Store

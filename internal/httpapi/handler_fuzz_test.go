@@ -53,7 +53,8 @@ func newFuzzed(f *testing.F, url, pool string) fuzzed {
 	handler, err := httpapi.New(httpapi.Config{
 		Service: delivery.NewService(s, delivery.Settings{}, time.Now), Authenticator: apikey.NewAuthenticator(s, time.Now), Ready: s.Ready,
 		RequestTimeout: 7 * time.Second, BodyTimeout: 10 * time.Second, Limits: httpapi.Limits{InWork: 16, Queued: 16},
-		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		RateLimits: httpapi.RateLimits{Key: 1_000_000_000, Address: 1_000_000_000},
+		Logger:     slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		f.Fatal(err)

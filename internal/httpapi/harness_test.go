@@ -90,7 +90,8 @@ func (a *api) serve(service *delivery.Service, keys apikey.Store, ready func(con
 	config := httpapi.Config{
 		Service: service, Authenticator: apikey.NewAuthenticator(keys, time.Now), Ready: ready,
 		RequestTimeout: 3 * time.Second, BodyTimeout: 10 * time.Second, Limits: httpapi.Limits{InWork: 256, Queued: 1024},
-		Logger: slog.New(slog.NewJSONHandler(a.logs, nil)),
+		RateLimits: httpapi.RateLimits{Key: 1_000_000_000, Address: 1_000_000_000},
+		Logger:     slog.New(slog.NewJSONHandler(a.logs, nil)),
 	}
 	for _, change := range a.configure {
 		change(&config)

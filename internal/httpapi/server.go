@@ -4,7 +4,7 @@
 // A request takes one way, and no way back:
 //
 //	linger -> request id -> span -> access log -> recover -> time limit -> header limit -> route
-//	-> admission -> API key -> scope -> media type -> body limit -> strict JSON -> contract
+//	-> admission -> API key -> scope -> rate limit -> media type -> body limit -> strict JSON -> contract
 //	-> generated strict handler -> convert -> delivery.Service -> convert -> typed answer
 //
 // The first station that objects ends it. Errors travel unchanged to one writer, writeError, which is the
@@ -42,6 +42,7 @@ type Config struct {
 	// BodyTimeout is how long a request's body may take to arrive.
 	BodyTimeout time.Duration
 	Limits      Limits
+	RateLimits  RateLimits
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// WithoutDocs leaves out Swagger UI; the contract itself is served all the same.
@@ -96,7 +97,10 @@ func New(config Config) (*API, error) {
 	e.Use(accessLog(config.Logger, observer), recoverPanic, limitTime(config.RequestTimeout), limitHeaders, holdToRoutes)
 
 	api := &API{Echo: e, admission: newAdmission(config.Limits, observer)}
-	guard := guard{config.Authenticator}
+	guard := guard{
+		authenticator: config.Authenticator,
+		keys:          newBuckets(config.RateLimits.Key, time.Now), addresses: newBuckets(config.RateLimits.Address, time.Now),
+	}
 	bodies := bodyReader{timeout: config.BodyTimeout, admission: api.admission}
 	middlewares := make(map[string][]echo.MiddlewareFunc, len(operations))
 	for id, operation := range operations {

@@ -103,9 +103,11 @@ var anywhere = map[string]situation{
 	"403 forbidden":              {prepare: lackScope},
 	"413 payload_too_large":      {body: set("filling", strings.Repeat("x", 64<<10))},
 	"415 unsupported_media_type": {changes: []change{with("Content-Type", "text/plain")}},
+	"429 rate_limited":           {prepare: limitKeys},
+	"429 without_valid_key":      {prepare: limitAddresses, changes: []change{with("Authorization")}},
 	"431 header_too_large":       {changes: []change{with("Filling", strings.Repeat("x", 16<<10))}},
 	"500 internal_error":         {prepare: failByMistake},
-	"503 unavailable":            {prepare: loseKeys},
+	"503 unavailable":            {prepare: loseStore},
 }
 
 // What a situation's request has instead.
@@ -211,8 +213,26 @@ func notReady(a *api, _ example) {
 	a.serve(a.service(), a.store, func(context.Context) error { return errors.New("not ready") })
 }
 
-func loseKeys(a *api, _ example) {
-	a.serve(a.service(), brokenKeys{err: delivery.Unavailable(errors.New("away"))}, a.store.Ready)
+func loseStore(a *api, _ example) {
+	broken := brokenStore{err: delivery.Unavailable(errors.New("away"))}
+	a.serve(delivery.NewService(broken, delivery.Settings{}, time.Now), a.store, a.store.Ready)
+}
+
+// limitKeys has the key use up its rate limit.
+func limitKeys(a *api, _ example) {
+	a.limitRates(httpapi.RateLimits{Key: 1, Address: 1})
+	a.get("/v1/documents/nobody").wants(a.t, http.StatusNotFound)
+}
+
+// limitAddresses has a request without a key use up what this address may send of those.
+func limitAddresses(a *api, _ example) {
+	a.limitRates(httpapi.RateLimits{Key: 1, Address: 1})
+	a.get("/v1/documents/nobody", with("Authorization")).wants(a.t, http.StatusUnauthorized)
+}
+
+func (a *api) limitRates(limits httpapi.RateLimits) {
+	a.configure = append(a.configure, func(config *httpapi.Config) { config.RateLimits = limits })
+	a.serve(a.service(), a.store, a.store.Ready)
 }
 
 func withoutDocs(a *api, _ example) {

@@ -49,7 +49,7 @@ func TestInstants_ComeBackAsTheyWereStored(t *testing.T) {
 				t.Errorf("%s: recorded at %#v, was answered as %#v", name, stored.RecordedAt, results[0].Attempt.RecordedAt)
 			}
 
-			key := apikey.Key{ID: name, Kind: apikey.Live, Name: name, CreatedAt: want, ExpiresAt: want}
+			key := apikey.Key{ID: name, PrincipalID: name, Kind: apikey.Live, Name: name, CreatedAt: want, ExpiresAt: want}
 			if err := s.AddKey(t.Context(), key, "tests"); err != nil {
 				t.Fatal(err)
 			}
