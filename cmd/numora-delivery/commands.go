@@ -83,10 +83,13 @@ type revokeKey struct {
 func (c *revokeKey) Run(ctx context.Context) error { return app.RevokeKey(ctx, c.Database, c.ID) }
 
 type healthcheck struct {
+	config.TLS
 	Listen string `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the server listens (default ${default})."`
 }
 
-func (c *healthcheck) Run(ctx context.Context) error { return app.Healthcheck(ctx, c.Listen) }
+func (c *healthcheck) Run(ctx context.Context) error {
+	return app.Healthcheck(ctx, c.Listen, c.TLS.On())
+}
 
 type version struct{}
 

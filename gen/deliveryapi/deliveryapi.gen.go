@@ -963,7 +963,7 @@ type ListDeliveriesParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1004,7 +1004,7 @@ type ListDeliveryAttemptsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1012,7 +1012,7 @@ type ListDeliveryAttemptsParams struct {
 // GetDeliveryAttemptParams defines parameters for GetDeliveryAttempt.
 type GetDeliveryAttemptParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1020,7 +1020,7 @@ type GetDeliveryAttemptParams struct {
 // ClaimDeliveriesParams defines parameters for ClaimDeliveries.
 type ClaimDeliveriesParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1028,7 +1028,7 @@ type ClaimDeliveriesParams struct {
 // ExtendClaimParams defines parameters for ExtendClaim.
 type ExtendClaimParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1036,7 +1036,7 @@ type ExtendClaimParams struct {
 // ReleaseClaimParams defines parameters for ReleaseClaim.
 type ReleaseClaimParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1053,7 +1053,7 @@ type ListOutboxParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1061,7 +1061,7 @@ type ListOutboxParams struct {
 // GetDocumentParams defines parameters for GetDocument.
 type GetDocumentParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1069,7 +1069,7 @@ type GetDocumentParams struct {
 // PutDocumentParams defines parameters for PutDocument.
 type PutDocumentParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1077,7 +1077,7 @@ type PutDocumentParams struct {
 // RetryPushParams defines parameters for RetryPush.
 type RetryPushParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1106,7 +1106,7 @@ type ListDocumentDeliveryParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1114,7 +1114,7 @@ type ListDocumentDeliveryParams struct {
 // RecordDeliveryParams defines parameters for RecordDelivery.
 type RecordDeliveryParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }

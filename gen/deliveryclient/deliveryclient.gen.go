@@ -929,7 +929,7 @@ type ListDeliveriesParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -970,7 +970,7 @@ type ListDeliveryAttemptsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -978,7 +978,7 @@ type ListDeliveryAttemptsParams struct {
 // GetDeliveryAttemptParams defines parameters for GetDeliveryAttempt.
 type GetDeliveryAttemptParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -986,7 +986,7 @@ type GetDeliveryAttemptParams struct {
 // ClaimDeliveriesParams defines parameters for ClaimDeliveries.
 type ClaimDeliveriesParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -994,7 +994,7 @@ type ClaimDeliveriesParams struct {
 // ExtendClaimParams defines parameters for ExtendClaim.
 type ExtendClaimParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1002,7 +1002,7 @@ type ExtendClaimParams struct {
 // ReleaseClaimParams defines parameters for ReleaseClaim.
 type ReleaseClaimParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1019,7 +1019,7 @@ type ListOutboxParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1027,7 +1027,7 @@ type ListOutboxParams struct {
 // GetDocumentParams defines parameters for GetDocument.
 type GetDocumentParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1035,7 +1035,7 @@ type GetDocumentParams struct {
 // PutDocumentParams defines parameters for PutDocument.
 type PutDocumentParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1043,7 +1043,7 @@ type PutDocumentParams struct {
 // RetryPushParams defines parameters for RetryPush.
 type RetryPushParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1072,7 +1072,7 @@ type ListDocumentDeliveryParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }
@@ -1080,7 +1080,7 @@ type ListDocumentDeliveryParams struct {
 // RecordDeliveryParams defines parameters for RecordDelivery.
 type RecordDeliveryParams struct {
 	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
-	// `^[A-Za-z0-9._:-]{1,128}$` is not refused: the server makes one of its own instead.
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
 	// So its schema has no limits.
 	XRequestID *RequestID `json:"x-request-id,omitempty"`
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -26,8 +25,8 @@ const (
 )
 
 // prepareDev makes what the README's first steps and the contract's examples need, where it is missing, and says
-// where it is; withDocs tells whether Swagger UI is served.
-func prepareDev(ctx context.Context, db *store.Store, authenticator *apikey.Authenticator, address net.Addr, withDocs bool, screen io.Writer) error {
+// where it is: url is the server's, and withDocs tells whether Swagger UI is served.
+func prepareDev(ctx context.Context, db *store.Store, authenticator *apikey.Authenticator, url string, withDocs bool, screen io.Writer) error {
 	key, err := ensureDevKey(ctx, db, authenticator)
 	if err != nil {
 		return fmt.Errorf("prepare %s: %w", devKeyFile, err)
@@ -40,16 +39,16 @@ func prepareDev(ctx context.Context, db *store.Store, authenticator *apikey.Auth
 	}
 	docs := ""
 	if withDocs {
-		docs = fmt.Sprintf("\n  explore the API    http://%s/docs/", address)
+		docs = fmt.Sprintf("\n  explore the API    %s/docs/", url)
 	}
 	_, err = fmt.Fprintf(screen, `
-Numora Delivery listens on http://%s%s
+Numora Delivery listens on %s%s
   API key            %s, with all scopes
   example document   %s
   a delivered one    %s, by the attempt %s
 Stop it with Ctrl-C; start over with: rm -rf data
 
-`, address, docs, devKeyFile, devDocumentID, devDeliveredID, devAttemptID)
+`, url, docs, devKeyFile, devDocumentID, devDeliveredID, devAttemptID)
 	return err
 }
 

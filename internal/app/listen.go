@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/numora/delivery/internal/config"
+	"github.com/numora/delivery/internal/httpapi"
 )
 
 // bodyTimeout is how long a request, and then again its body, may take to arrive.
@@ -70,7 +71,10 @@ func newAdminHandler(metrics, api http.Handler) http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpapi.SetSecurityHeaders(w.Header(), r)
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // newAdminServer allows for profiles that take their time.

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -24,8 +23,6 @@ import (
 	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/config"
 	"github.com/numora/delivery/internal/delivery"
-	"github.com/numora/delivery/internal/httpapi"
-	"github.com/numora/delivery/internal/metrics"
 	"github.com/numora/delivery/internal/store"
 	"github.com/numora/delivery/internal/tracing"
 )
@@ -99,13 +96,6 @@ func retryPolicies(settings config.Serve) delivery.RetryPolicies {
 	return policies
 }
 
-func newLogger(format string, logs io.Writer) *slog.Logger {
-	if format == "text" {
-		return slog.New(slog.NewTextHandler(logs, nil))
-	}
-	return slog.New(slog.NewJSONHandler(logs, nil))
-}
-
 // server is one run of the server. It serves from the beginning, so that it can be seen to live; it is ready
 // once its database is prepared, and no more once it was told to stop.
 type server struct {
@@ -135,6 +125,10 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	presented, err := newCertificate(s.settings.TLS, s.logger)
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, "NUMORA_LISTEN", s.settings.Listen, s.settings.MaxConnections.N)
 	if err != nil {
 		return err
@@ -143,11 +137,18 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	work, ended := errgroup.WithContext(ctx)
+	if presented != nil {
+		listener = presented.listener(listener)
+		work.Go(func() error {
+			presented.keepFresh(ended)
+			return nil
+		})
+	}
 	public := newServer(s.sendElsewhere(api), s.settings.RequestTimeout.Duration, s.logger)
 	public.ConnState = s.connections.follow
 	admin := newAdminServer(newAdminHandler(figures.Handler(), api), s.logger)
 
-	work, ended := errgroup.WithContext(ctx)
 	accepted := make(chan struct{}) // closed when no more connections are taken
 	work.Go(func() error {
 		defer close(accepted)
@@ -183,63 +184,6 @@ func serveOn(listener net.Listener, server *http.Server) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
-}
-
-// newAPI returns the API and what counts it.
-func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
-	version, revision := Version()
-	figures := metrics.New(metrics.Build{Version: version, Revision: revision, GoVersion: runtime.Version()},
-		httpapi.Outcomes, []string{httpapi.ShedQueueFull, httpapi.ShedQueueTimeout})
-	proxies, _ := s.settings.Proxies()
-	api, err := httpapi.New(httpapi.Config{
-		Service: delivery.NewService(s.db, delivery.Settings{
-			Providers: s.settings.Providers, RegisterUnknown: s.settings.UnknownDocuments == "register",
-		}, time.Now),
-		Authenticator:  s.authenticator,
-		Ready:          s.ready,
-		RequestTimeout: s.settings.RequestTimeout.Duration,
-		BodyTimeout:    bodyTimeout,
-		Limits:         httpapi.Limits{InWork: s.settings.MaxInWork.N, Queued: s.settings.MaxQueued.N},
-		RateLimits:     httpapi.RateLimits{Key: s.settings.RateLimit.N, Address: s.settings.AddressRateLimit.N},
-		TrustedProxies: proxies,
-		WithoutDocs:    s.settings.Docs == config.Off,
-		Logger:         s.logger,
-		Observer:       figures,
-		Tracer:         s.tracer,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	figures.Watch(metrics.Gauges{
-		InWork: api.InWork, Queued: api.Queued,
-		Connections:      s.connections.count,
-		ConnectionsLimit: func() int { return s.settings.MaxConnections.N },
-		Ready:            s.isReady,
-		Pools:            s.db.Pools(),
-		Backlogs:         s.backlogs,
-		Claims:           func() uint64 { return s.db.Tally().Claims },
-		Expiries:         func() uint64 { return s.db.Tally().Expiries },
-		Requeues:         func() uint64 { return s.db.Tally().Requeues },
-	})
-	return api, figures, nil
-}
-
-// isReady asks for readiness within the time that a scrape has.
-func (s *server) isReady() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), s.settings.RequestTimeout.Duration)
-	defer cancel()
-	return s.ready(ctx) == nil
-}
-
-// backlogs asks for what stands in the outbox, within the time that a scrape has; nothing while the database is away.
-func (s *server) backlogs() []delivery.Backlog {
-	ctx, cancel := context.WithTimeout(context.Background(), s.settings.RequestTimeout.Duration)
-	defer cancel()
-	backlogs, err := s.db.Backlogs(ctx)
-	if err != nil {
-		s.logger.Warn("the outbox could not be counted", slog.String("error", err.Error()))
-	}
-	return backlogs
 }
 
 // prepare brings the database to where the server can work on it, and tries again while it is away or waits
@@ -290,9 +234,17 @@ func (s *server) prepareOnce(ctx context.Context, address net.Addr) error {
 		return err
 	}
 	if s.settings.Dev {
-		return prepareDev(ctx, s.db, s.authenticator, address, s.settings.Docs != config.Off, s.screen)
+		return prepareDev(ctx, s.db, s.authenticator, s.url(address), s.settings.Docs != config.Off, s.screen)
 	}
 	return nil
+}
+
+// url is where the server is, for people.
+func (s *server) url(address net.Addr) string {
+	if s.settings.TLS.On() {
+		return "https://" + address.String()
+	}
+	return "http://" + address.String()
 }
 
 // checkDatabase returns the versions of the schema that was found and that is needed, once the database can be worked

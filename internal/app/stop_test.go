@@ -22,7 +22,7 @@ func settings(databaseURL string) config.Serve {
 	return config.Serve{
 		Database: config.Database{DatabaseURL: databaseURL}, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
 		Migrate: "auto", UnknownDocuments: "refuse", Docs: "on", LogFormat: "json", RequestTimeout: config.Duration{Duration: 3 * time.Second},
-		MaxConnections: config.Count{N: 100}, MaxInWork: config.Count{N: 10}, MaxQueued: config.Count{N: 10},
+		MaxConnections: config.Count{N: 100}, MaxInWork: config.Count{N: 10}, MaxQueued: config.Count{N: 10}, RateLimit: config.Count{N: 1000}, AddressRateLimit: config.Count{N: 1000},
 		DatabaseConnections: config.Count{N: 4},
 		RetryDelay:          config.Duration{Duration: time.Second}, RetryMaxDelay: config.Duration{Duration: time.Second}, MaxTries: config.Count{N: 1},
 	}

@@ -23,6 +23,7 @@ func (e *Error) Error() string { return strings.Join(e.Problems, "\n") }
 type Serve struct {
 	Database `embed:""`
 	Roles    `embed:""`
+	TLS      `embed:""`
 
 	Listen              string   `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
 	AdminListen         string   `env:"NUMORA_ADMIN_LISTEN" default:"127.0.0.1:9090" placeholder:"HOST:PORT|off" help:"Where to serve metrics, probes and profiles to operators, without any key (default ${default}). When that default is taken by another program the server does without; an address that was chosen must be free."`
@@ -42,6 +43,7 @@ type Serve struct {
 	AddressRateLimit    Count    `env:"NUMORA_ADDRESS_RATE_LIMIT" default:"6000" placeholder:"N" help:"How many requests a minute may come from one address without a valid key before they are answered 429; those with a valid key always pass (default ${default})."`
 	DatabaseConnections Count    `env:"NUMORA_DATABASE_CONNECTIONS" default:"16" placeholder:"N" help:"How many connections to PostgreSQL to open at most (default ${default})."`
 	TrustedProxies      []string `env:"NUMORA_TRUSTED_PROXIES" placeholder:"CIDR,..." help:"The networks of the proxies whose X-Forwarded-For tells the client's address. Without any, nobody's is believed."`
+	CORSOrigins         []string `name:"cors-origins" env:"NUMORA_CORS_ORIGINS" placeholder:"ORIGIN,..." help:"The origins, such as https://console.example, whose pages may use the API from a browser. Without any, none may."`
 	Docs                string   `env:"NUMORA_DOCS" default:"on" placeholder:"on|off" help:"Serve Swagger UI at /docs/ (default ${default}). The contract itself, /openapi.yaml, is served either way."`
 	LogFormat           string   `env:"NUMORA_LOG_FORMAT" default:"json" placeholder:"json|text" help:"Log as JSON lines, or as text for people (default ${default})."`
 	AllowLossyDatabase  Switch   `env:"NUMORA_ALLOW_LOSSY_DATABASE" help:"Acknowledge reports even if the database is set to lose them in a crash (fsync=off). For experiments."`
@@ -96,6 +98,8 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	add(s.RateLimit.check("NUMORA_RATE_LIMIT", 1, maxRate)...)
 	add(s.AddressRateLimit.check("NUMORA_ADDRESS_RATE_LIMIT", 1, maxRate)...)
 	add(s.DatabaseConnections.check("NUMORA_DATABASE_CONNECTIONS", 1, 1000)...)
+	add(s.TLS.problems()...)
+	add(checkOrigins(s.CORSOrigins)...)
 	_, found := s.Proxies()
 	add(found...)
 	_, _, found = s.Retries()

@@ -7,6 +7,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/numora/delivery/internal/apikey"
 )
 
 // accessLog writes one line for each request, after it was answered, and tells the observer.
@@ -68,9 +70,10 @@ func describe(c echo.Context, call *call, took time.Duration) []slog.Attr {
 	return attributes
 }
 
-// cut keeps a hostile method or path from filling the log.
+// cut keeps a hostile method or path from filling the log, and a key that stands in it from being read there.
 func cut(text string) string {
 	const longest = 256 // bytes; the longest path that the contract has is shorter
+	text = apikey.Redact(text)
 	if len(text) > longest {
 		return text[:longest] + "…"
 	}

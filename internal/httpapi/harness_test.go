@@ -253,7 +253,10 @@ func (a *api) holdAgainstContract(request *http.Request, got answer) {
 }
 
 // headersOfHTTP are those that an answer of any API may have, and that no contract lists.
-var headersOfHTTP = []string{"Cache-Control", "Connection", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options"}
+var headersOfHTTP = []string{
+	"Cache-Control", "Connection", "Content-Length", "Content-Security-Policy", "Content-Type", "Cross-Origin-Resource-Policy", "Date",
+	"Referrer-Policy", "X-Content-Type-Options", "X-Frame-Options",
+}
 
 // wants fails the test unless the answer has this status; it returns the answer's JSON.
 func (got answer) wants(t *testing.T, status int) map[string]any {

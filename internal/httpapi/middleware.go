@@ -46,22 +46,21 @@ func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 var requestIDFormat = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 
 // requestID names the request: by the client's x-request-id when there is exactly one and it is well
-// formed, else by one made here. Whatever the client sent, later stations see only the chosen one.
+// formed, and holds no key, else by one made here. Whatever the client sent, later stations see only the chosen one.
 func requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		request := c.Request()
 		given := request.Header.Values(echo.HeaderXRequestID)
 		var id string
-		if len(given) == 1 && requestIDFormat.MatchString(given[0]) {
+		if len(given) == 1 && requestIDFormat.MatchString(given[0]) && apikey.Redact(given[0]) == given[0] {
 			id = given[0]
 		} else {
 			id = newRequestID(time.Now())
 		}
 		request.Header.Set(echo.HeaderXRequestID, id)
 		header := c.Response().Header()
+		SetSecurityHeaders(header, request)
 		header.Set(echo.HeaderXRequestID, id)
-		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
-		header.Set(echo.HeaderCacheControl, "no-store")
 		c.SetRequest(request.WithContext(contextWith(request.Context(), &call{requestID: id})))
 		return next(c)
 	}

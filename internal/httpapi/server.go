@@ -3,7 +3,7 @@
 //
 // A request takes one way, and no way back:
 //
-//	linger -> request id -> span -> access log -> recover -> time limit -> header limit -> route
+//	linger -> request id -> span -> access log -> recover -> time limit -> header limit -> CORS -> route
 //	-> admission -> API key -> scope -> rate limit -> media type -> body limit -> strict JSON -> contract
 //	-> generated strict handler -> convert -> delivery.Service -> convert -> typed answer
 //
@@ -45,6 +45,8 @@ type Config struct {
 	RateLimits  RateLimits
 	// TrustedProxies are the networks of the proxies whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// Origins are those whose pages may use the API from a browser; none may, when there are none.
+	Origins []string
 	// WithoutDocs leaves out Swagger UI; the contract itself is served all the same.
 	WithoutDocs bool
 	Logger      *slog.Logger
@@ -94,7 +96,11 @@ func New(config Config) (*API, error) {
 	} else {
 		tracer = noop.NewTracerProvider().Tracer("")
 	}
-	e.Use(accessLog(config.Logger, observer), recoverPanic, limitTime(config.RequestTimeout), limitHeaders, holdToRoutes)
+	e.Use(accessLog(config.Logger, observer), recoverPanic, limitTime(config.RequestTimeout), limitHeaders)
+	if len(config.Origins) > 0 {
+		e.Use(crossOrigin(config.Origins))
+	}
+	e.Use(holdToRoutes)
 
 	api := &API{Echo: e, admission: newAdmission(config.Limits, observer)}
 	guard := guard{
