@@ -177,3 +177,32 @@ func TestKeys_LastUsedAt(t *testing.T) {
 		}
 	})
 }
+
+// Where the database does not tell what has become of a key, it is the server that cannot work, not the key that is wrong.
+func TestKeys_DatabaseSilent_Is503OnceTheKeyIsNotKnownForSure(t *testing.T) {
+	databaseURL := storetest.Postgres(t)
+	key := newKey(t, databaseURL)
+	s := startIn(t, t.TempDir(), key, []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_REQUEST_TIMEOUT=500ms"}, "serve", "--listen", "127.0.0.1:0")
+	s.wants(http.StatusNotFound, http.MethodGet, "/v1/documents/nobody", "")
+	session := connect(t, databaseURL)
+	execute(t, session, "BEGIN", "LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+	locked, unavailable := time.Now(), 0
+	for unavailable < 3 {
+		began := time.Now()
+		status, text, err := s.send(http.MethodGet, "/v1/documents/nobody", "")
+		check(t, err)
+		switch {
+		case status == http.StatusServiceUnavailable && strings.Contains(string(text), `"outcome":"not_executed"`):
+			unavailable++
+		case status != http.StatusNotFound || unavailable > 0 || began.Sub(locked) > apikey.MaxAge:
+			t.Fatalf("%v after the database fell silent: %d %s", began.Sub(locked), status, text)
+		default:
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	execute(t, session, "COMMIT")
+	until(t, "the key works again", func() bool {
+		status, _, err := s.send(http.MethodGet, "/v1/documents/nobody", "")
+		return err == nil && status == http.StatusNotFound
+	})
+}

@@ -148,8 +148,9 @@ func errRefused(status int, code deliveryapi.ErrorCode, details []detail) *apiEr
 	}
 }
 
-// shorten keeps a caller's own member names from filling the answer.
+// shorten keeps a caller's own member names from filling the answer, and a key that stands in one from being repeated.
 func shorten(field string) string {
+	field = apikey.Redact(field)
 	if runes := []rune(field); len(runes) > maxFieldLength {
 		return string(runes[:maxFieldLength]) + "…"
 	}

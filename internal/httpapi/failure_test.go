@@ -136,3 +136,14 @@ func TestReadiness_AnyReasonIs503(t *testing.T) {
 		t.Errorf("HEAD: %d %s", got.status, got.body)
 	}
 }
+
+// The stack that is logged of a panic shows where it happened, and nothing of what was sent.
+func TestFailure_Panic_LogDoesNotTellWhatWasSent(t *testing.T) {
+	a := broken(t, nil)
+	a.report(`{"provider":"dynamics365","status":"failed","execution_id":"one","attempted_at":"2026-03-24T03:00:00Z","external_record_id":"c4n4ry",`+
+		`"external_url":"https://c4n4ry.example/","error_code":"c4n4ry","error_message":"c4n4ry"}`, with("Cookie", "c4n4ry")).wants(t, http.StatusInternalServerError)
+	secret := a.key[strings.LastIndex(a.key, "_")+1:]
+	if logged := a.logs.String(); !strings.Contains(logged, "goroutine") || strings.Contains(logged, "c4n4ry") || strings.Contains(logged, secret) {
+		t.Errorf("logged %s", logged)
+	}
+}
