@@ -3,8 +3,9 @@
 # The product is pure Go: no C compiler, one static binary. Only the race detector needs cgo.
 export CGO_ENABLED = 0
 
-OAPI_CODEGEN = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
-STATICCHECK  = go run honnef.co/go/tools/cmd/staticcheck
+OAPI_CODEGEN  = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
+STATICCHECK   = go run honnef.co/go/tools/cmd/staticcheck
+GOLANGCI_LINT = go tool -modfile=.ci/tools/go.mod golangci-lint
 WITH_POSTGRES = go run ./internal/testpg --
 
 .PHONY: help run build test test-race test-contract test-browser test-kills fuzz lint generate verify bench bench-bounds bench-micro tools
@@ -45,10 +46,11 @@ fuzz: ## Fuzz decoder, keys, cursors, URLs, normalising and the whole handler, e
 test-kills: ## Kill the example worker 200 times on each database, and look for what was lost or written twice
 	$(WITH_POSTGRES) go test -count=1 -timeout 5m -tags kills -run TestManyKills -v ./internal/app
 
-lint: ## Check format, vet, staticcheck, modules, and the directions of imports
+lint: ## Check format, vet, staticcheck, gosec, modules, and the directions of imports
 	@unformatted=$$(gofmt -l cmd internal openapi tools.go); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	go vet -tags browser,contract,kills ./...
 	$(STATICCHECK) -tags browser,contract,kills ./...
+	$(GOLANGCI_LINT) run ./cmd/... ./internal/... ./openapi/...
 	go mod tidy -diff
 	go run ./internal/house
 
