@@ -3,11 +3,14 @@
 # The product is pure Go: no C compiler, one static binary. Only the race detector needs cgo.
 export CGO_ENABLED = 0
 
-OAPI_CODEGEN = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
-STATICCHECK  = go run honnef.co/go/tools/cmd/staticcheck
+OAPI_CODEGEN  = go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
+STATICCHECK   = go run honnef.co/go/tools/cmd/staticcheck
+GOLANGCI_LINT = go tool -modfile=.ci/tools/go.mod golangci-lint
+GOVULNCHECK   = go tool -modfile=.ci/tools/go.mod govulncheck
+CYCLONEDX     = go run -trimpath -modfile=.ci/tools/go.mod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 WITH_POSTGRES = go run ./internal/testpg --
 
-.PHONY: help run build test test-race test-contract test-browser test-kills fuzz lint generate verify bench bench-bounds bench-micro tools
+.PHONY: help run build test test-race test-contract test-browser test-kills fuzz lint sbom vuln generate verify bench bench-bounds bench-micro tools
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -45,12 +48,22 @@ fuzz: ## Fuzz decoder, keys, cursors, URLs, normalising and the whole handler, e
 test-kills: ## Kill the example worker 200 times on each database, and look for what was lost or written twice
 	$(WITH_POSTGRES) go test -count=1 -timeout 5m -tags kills -run TestManyKills -v ./internal/app
 
-lint: ## Check format, vet, staticcheck, modules, and the directions of imports
+lint: ## Check format, vet, staticcheck, gosec, modules, and the directions of imports
 	@unformatted=$$(gofmt -l cmd internal openapi tools.go); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	go vet -tags browser,contract,kills ./...
 	$(STATICCHECK) -tags browser,contract,kills ./...
+	$(GOLANGCI_LINT) run ./cmd/... ./internal/... ./openapi/...
 	go mod tidy -diff
 	go run ./internal/house
+
+# Without time and serial number, so that the same binary has the same list. The list has the hash of its tool too, which
+# "go tool" builds differently by the folder that Go keeps modules in; "go run -trimpath" does not.
+sbom: build ## Write what the binary is made of to bin/numora-delivery.cdx.json, as CycloneDX
+	$(CYCLONEDX) bin -json -std -noserial -notimestamp \
+		-output bin/numora-delivery.cdx.json bin/numora-delivery
+
+vuln: ## Look for known vulnerabilities in what is called (fetches Go's database of them and fails where it cannot; not part of .ci/run)
+	$(GOVULNCHECK) ./...
 
 generate: ## Make gen/ from openapi/delivery.yaml
 	rm -rf gen

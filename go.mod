@@ -3,42 +3,42 @@ module github.com/numora/delivery
 go 1.26.0
 
 require (
-	github.com/XSAM/otelsql v0.44.0
-	github.com/alecthomas/kong v1.17.0
-	github.com/chromedp/cdproto v0.159.0
-	github.com/chromedp/chromedp v0.23.0
-	github.com/fergusstrange/embedded-postgres v1.34.0
-	github.com/getkin/kin-openapi v0.153.0
-	github.com/go-json-experiment/json v1.27.2
-	github.com/gofrs/flock v0.13.2
-	github.com/jackc/pgx/v5 v5.12.0
-	github.com/labstack/echo/v4 v4.16.0
-	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2
-	github.com/oapi-codegen/runtime v1.8.0
-	github.com/oasdiff/oasdiff v1.36.0
-	github.com/pressly/goose/v3 v3.29.0
-	github.com/prometheus/client_golang v1.25.0
-	github.com/swaggest/swgui v1.8.5
-	go.opentelemetry.io/otel v1.47.0
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.47.0
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc v1.47.0
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0
-	go.opentelemetry.io/otel/sdk v1.47.0
-	go.opentelemetry.io/otel/trace v1.47.0
-	go.opentelemetry.io/proto/otlp v1.11.0
-	go.uber.org/goleak v1.3.0
-	golang.org/x/mod v0.42.0
-	golang.org/x/net v0.62.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/time v0.16.0
-	google.golang.org/grpc v1.84.0
-	google.golang.org/protobuf v1.36.12
-	gorm.io/driver/postgres v1.6.3
-	gorm.io/driver/sqlite v1.6.0
-	gorm.io/gorm v1.31.2
-	honnef.co/go/tools v0.8.2
-	modernc.org/sqlite v1.62.0
-	pgregory.net/rapid v1.3.0
+	github.com/XSAM/otelsql v0.44.0 // a span for each statement, on both databases
+	github.com/alecthomas/kong v1.17.0 // command line and environment: flags, defaults, help
+	github.com/chromedp/cdproto v0.159.0 // tests only: what chromedp's calls speak of
+	github.com/chromedp/chromedp v0.23.0 // tests only: drives Chromium through the documentation pages
+	github.com/fergusstrange/embedded-postgres v1.34.0 // tests only: downloads a PostgreSQL where none is installed
+	github.com/getkin/kin-openapi v0.153.0 // reads the contract, and validates requests and the tests' answers against it
+	github.com/go-json-experiment/json v1.27.2 // the JSON decoder that refuses members named twice and says where the error is
+	github.com/gofrs/flock v0.13.2 // one server, and one migration at a time, on a SQLite file
+	github.com/jackc/pgx/v5 v5.13.0 // the PostgreSQL driver and its pool
+	github.com/labstack/echo/v4 v4.16.5 // the HTTP router that the generated server stubs are for
+	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2 // tools only: generates gen/ from the contract
+	github.com/oapi-codegen/runtime v1.8.0 // what the generated code calls to bind parameters
+	github.com/oasdiff/oasdiff v1.36.0 // tests only: says what a changed contract breaks for its clients
+	github.com/pressly/goose/v3 v3.29.0 // migrations of both databases
+	github.com/prometheus/client_golang v1.25.0 // counts, and writes them at /metrics
+	github.com/swaggest/swgui v1.8.5 // Swagger UI's files, embedded, for /docs/
+	go.opentelemetry.io/otel v1.47.0 // attributes and context of traces
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.47.0 // sends spans to a collector
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc v1.47.0 // its way over gRPC
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // its way over HTTP
+	go.opentelemetry.io/otel/sdk v1.47.0 // samples and batches spans
+	go.opentelemetry.io/otel/trace v1.47.0 // the spans themselves
+	go.opentelemetry.io/proto/otlp v1.11.0 // reads in tests what a collector is sent; otlptrace writes it
+	go.uber.org/goleak v1.3.0 // tests only: nothing runs on after the server stopped
+	golang.org/x/mod v0.42.0 // tests only: compares the contract's versions
+	golang.org/x/net v0.62.0 // the limit of open connections (netutil)
+	golang.org/x/sync v0.24.0 // errgroup: what serves runs, and ends, together
+	golang.org/x/time v0.16.0 // the token buckets of the rate limits
+	google.golang.org/grpc v1.84.0 // plays a collector in tests; what otlptracegrpc speaks
+	google.golang.org/protobuf v1.36.12 // decodes in tests what a collector is sent; otlptrace encodes it
+	gorm.io/driver/postgres v1.6.3 // GORM's dialect of PostgreSQL
+	gorm.io/driver/sqlite v1.6.0 // GORM's dialect of SQLite; the driver under it is modernc.org/sqlite
+	gorm.io/gorm v1.31.2 // queries and models of the store, once for both databases
+	honnef.co/go/tools v0.8.2 // tools only: staticcheck
+	modernc.org/sqlite v1.62.0 // the SQLite driver, in pure Go
+	pgregory.net/rapid v1.3.0 // tests only: makes up orders of calls, and shortens those that fail
 )
 
 require (
@@ -65,7 +65,7 @@ require (
 	github.com/lib/pq v1.10.9 // indirect
 	github.com/mattn/go-colorable v0.1.15 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
-	github.com/mattn/go-sqlite3 v1.14.22 // indirect
+	github.com/mattn/go-sqlite3 v1.14.53 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect

@@ -24,7 +24,7 @@ func (w *worker) insist(ctx context.Context, log *slog.Logger, send func() (*htt
 			return got, nil
 		}
 		asked, _ := strconv.Atoi(got.header.Get("Retry-After")) // 0 without one
-		next := pause/2 + rand.N(pause/2+1)                     // so that workers do not come back all at once
+		next := pause/2 + rand.N(pause/2+1)                     // #nosec G404 -- so that workers do not come back all at once; nobody gains by guessing it
 		next = max(next, min(time.Duration(asked)*time.Second, time.Minute))
 		log.Warn("sending it again", "status", got.status, "error", withoutURL(err), "pause", next.String())
 		if !wait(ctx, next) {

@@ -11,6 +11,7 @@ type house struct {
 	module   string
 	packages []goPackage
 	topLevel []string
+	goMod    string // the text of go.mod
 }
 
 type goPackage struct {
@@ -41,6 +42,7 @@ func inspect(inspected house) []string {
 		}
 	}
 
+	inspectRequirements(inspected.goMod, report)
 	total := 0
 	for _, inspectedPackage := range inspected.packages {
 		inspectName(inspectedPackage, report)
@@ -51,6 +53,29 @@ func inspect(inspected house) []string {
 		report("there are %d lines of hand-written code, fewer than %d is the aim", total, maxModuleLines)
 	}
 	return violations
+}
+
+// inspectRequirements wants a reason behind each module that is required, unless another one brings it.
+func inspectRequirements(goMod string, report func(string, ...any)) {
+	inBlock := false
+	for line := range strings.Lines(goMod) {
+		statement, reason, _ := strings.Cut(line, "//")
+		words, reason := strings.Fields(statement), strings.TrimSpace(reason)
+		switch {
+		case slices.Equal(words, []string{"require", "("}):
+			inBlock = true
+			continue
+		case slices.Equal(words, []string{")"}):
+			inBlock = false
+		case len(words) > 0 && words[0] == "require":
+			words = words[1:]
+		case !inBlock:
+			continue
+		}
+		if len(words) == 2 && reason == "" {
+			report("go.mod requires %s without a reason: say behind it, as a comment, what it is for", words[0])
+		}
+	}
 }
 
 func inspectName(inspected goPackage, report func(string, ...any)) {

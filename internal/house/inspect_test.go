@@ -25,6 +25,11 @@ func TestInspect_Sound(t *testing.T) {
 	sound := house{
 		module:   module,
 		topLevel: []string{".github", ".gitignore", "Makefile", "README.md", "cmd", "gen", "go.mod", "go.sum", "internal", "openapi", "tools.go"},
+		goMod: "module example.org/module // not a requirement\n\ngo 1.26.0\n\n" +
+			"require github.com/google/uuid v1.6.0 // ids\n\n" +
+			"require (\n\t// of this block\n\tgorm.io/gorm v1.31.2 // queries\n\n\tpgregory.net/rapid v1.3.0 // tests only\n)\n\n" +
+			"require (\n\tgithub.com/jinzhu/now v1.1.5 // indirect\n)\n\n" +
+			"replace (\n\tgorm.io/gorm v1.31.2 => ../gorm\n)\n\nexclude gorm.io/gorm v1.31.1\n",
 		packages: []goPackage{
 			packageOf("openapi", "openapi", "openapi.go", "embed", "github.com/getkin/kin-openapi/openapi3"),
 			packageOf("gen/deliveryapi", "deliveryapi", "deliveryapi.gen.go", "net/http", "github.com/labstack/echo/v4"),
@@ -54,6 +59,7 @@ func TestInspect_Violations(t *testing.T) {
 	for name, test := range map[string]struct {
 		planted  goPackage
 		topLevel []string
+		goMod    string
 		want     []string
 	}{
 		"the contract imports more than its library": {
@@ -127,6 +133,16 @@ func TestInspect_Violations(t *testing.T) {
 			planted: packageOfLines("internal/delivery", slices.Repeat([]int{300}, 30)...),
 			want:    []string{"there are 9000 lines of hand-written code, fewer than 9000 is the aim"},
 		},
+		"modules required without a reason": {
+			goMod: "require example.org/alone v1.0.0\n\nrequire (\n\texample.org/bare v1.0.0\n\texample.org/empty v1.0.0 //\n" +
+				"\t// A comment of its own is not behind it.\n\texample.org/below v1.0.0\n\texample.org/sound v1.0.0 // fonts\n)\n",
+			want: []string{
+				"go.mod requires example.org/alone without a reason: say behind it, as a comment, what it is for",
+				"go.mod requires example.org/bare without a reason: say behind it, as a comment, what it is for",
+				"go.mod requires example.org/empty without a reason: say behind it, as a comment, what it is for",
+				"go.mod requires example.org/below without a reason: say behind it, as a comment, what it is for",
+			},
+		},
 		"strangers at the top level": {
 			topLevel: []string{".ci", "Makefile", "docs", "scripts"},
 			want: []string{
@@ -136,7 +152,7 @@ func TestInspect_Violations(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inspected := house{module: module, topLevel: test.topLevel}
+			inspected := house{module: module, topLevel: test.topLevel, goMod: test.goMod}
 			if test.planted.path != "" {
 				inspected.packages = []goPackage{test.planted}
 			}

@@ -1,6 +1,6 @@
 // Command house checks that this module keeps to its floor plan: which rooms there are and what each may
-// import, what stands at the top level, how packages are named, and that the whole stays small. The rules
-// are in rules.go; "make lint" runs it as
+// import, what stands at the top level, how packages are named, that each module that it requires is required
+// for a reason, and that the whole stays small. The rules are in rules.go; "make lint" runs it as
 //
 //	go run ./internal/house
 //
@@ -59,6 +59,12 @@ func survey() (house, error) {
 		surveyed.module = listed.Module.Path
 		surveyed.packages = append(surveyed.packages, described)
 	}
+
+	goMod, err := os.ReadFile("go.mod")
+	if err != nil {
+		return house{}, err
+	}
+	surveyed.goMod = string(goMod)
 
 	// Git knows what belongs to the repository: its files, and those that will be unless they are ignored.
 	files, err := output("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")

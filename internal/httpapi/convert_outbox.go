@@ -56,7 +56,7 @@ func toLease(seconds *deliveryapi.LeaseSeconds) time.Duration {
 
 func fromDelivery(d delivery.Delivery) deliveryapi.Delivery {
 	converted := deliveryapi.Delivery{
-		DocumentID: d.DocumentID, Provider: d.Provider, State: deliveryapi.DeliveryState(d.State()), Tries: int32(d.Standing.Tries),
+		DocumentID: d.DocumentID, Provider: d.Provider, State: deliveryapi.DeliveryState(d.State()), Tries: int32(d.Standing.Tries), // #nosec G115 -- tries are counted one by one; PostgreSQL's column has 32 bits
 		LastAttempt: fromLastAttempt(d.LastAttempt), DueAt: optional(d.DueAt()), UpdatedAt: d.UpdatedAt,
 	}
 	if d.Standing.Leased(d.AsOf) {
@@ -83,7 +83,7 @@ func fromOutboxItem(i delivery.OutboxItem) deliveryapi.OutboxItem {
 	return deliveryapi.OutboxItem{
 		DocumentID: i.Document.ID, Schema: optional(i.Document.Schema), Status: deliveryapi.DocumentStatus(i.Document.Status()),
 		ExternalID: optional(i.Document.ExternalID), Metadata: i.Document.Metadata, ResultURL: optional(i.Document.ResultURL),
-		Provider: i.Delivery.Provider, Tries: int32(i.Delivery.Standing.Tries), LastAttempt: fromLastAttempt(i.Delivery.LastAttempt),
+		Provider: i.Delivery.Provider, Tries: int32(i.Delivery.Standing.Tries), LastAttempt: fromLastAttempt(i.Delivery.LastAttempt), // #nosec G115 -- as in fromDelivery
 		DueAt: i.Delivery.DueAt(), UpdatedAt: i.Delivery.UpdatedAt,
 	}
 }

@@ -55,11 +55,11 @@ func (h home) startEmbedded(ctx context.Context) (*database, error) {
 		return nil, err
 	}
 	// Only the keeper holds it now, so that its end is the end of the answer.
-	keeperOutput.Close()
+	_ = keeperOutput.Close()
 
 	ctx, cancel := context.WithTimeout(ctx, downloadLimit)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { answer.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = answer.Close() })()
 	url, err := bufio.NewReader(answer).ReadString('\n')
 	if err != nil {
 		return nil, errors.Join(errors.New("the downloaded one did not start"), ctx.Err(), server.stop())
@@ -74,7 +74,7 @@ func (h home) copyIn(executable string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(h.directory, "keeper")
-	if err := os.WriteFile(path, program, 0o700); err != nil {
+	if err := os.WriteFile(path, program, 0o700); err != nil { // #nosec G306 G703 -- it is a program, to be executed, in a directory that this one made
 		return "", err
 	}
 	return path, h.own(path)
@@ -116,5 +116,5 @@ func freePort() (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	return uint32(listener.Addr().(*net.TCPAddr).Port), listener.Close()
+	return uint32(listener.Addr().(*net.TCPAddr).Port), listener.Close() // #nosec G115 -- a port has 16 bits
 }

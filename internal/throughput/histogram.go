@@ -46,7 +46,7 @@ func bucketOf(t time.Duration) int {
 		return int(microseconds)
 	}
 	shift := bits.Len64(microseconds) - 7
-	return min(64*shift+int(microseconds>>shift), histogramSize-1)
+	return min(64*shift+int(microseconds>>shift), histogramSize-1) // #nosec G115 -- seven bits are left
 }
 
 // mostIn is the longest time of a bucket.

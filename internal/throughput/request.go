@@ -50,7 +50,7 @@ func (r *requests) fresh(documents int) report {
 	return made
 }
 
-func (r *requests) anyOf(count int) uint32 { return uint32(r.random.Uint64() % uint64(count)) }
+func (r *requests) anyOf(count int) uint32 { return uint32(r.random.Uint64() % uint64(count)) } // #nosec G115 -- a count of what there is to draw from
 
 // record asks to record a report. What conflicts differs from the original in the record that it names.
 func (r *requests) record(sent report, conflicting bool) []byte {
