@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,8 @@ type house struct {
 	packages []goPackage
 	topLevel []string
 	goMod    string // the text of go.mod
+	readme   string
+	tests    []string // the names of all test functions, whatever their build tags
 }
 
 type goPackage struct {
@@ -43,6 +46,11 @@ func inspect(inspected house) []string {
 	}
 
 	inspectRequirements(inspected.goMod, report)
+	for _, name := range testNames.FindAllStringSubmatch(inspected.readme, -1) {
+		if !slices.Contains(inspected.tests, name[1]) {
+			report("README.md names the test %s, which there is not", name[1])
+		}
+	}
 	total := 0
 	for _, inspectedPackage := range inspected.packages {
 		inspectName(inspectedPackage, report)
@@ -54,6 +62,9 @@ func inspect(inspected house) []string {
 	}
 	return violations
 }
+
+// testNames are the tests that a text names as code.
+var testNames = regexp.MustCompile("`(Test[A-Z0-9]\\w*)`")
 
 // inspectRequirements wants a reason behind each module that is required, unless another one brings it.
 func inspectRequirements(goMod string, report func(string, ...any)) {

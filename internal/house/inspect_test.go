@@ -60,6 +60,7 @@ func TestInspect_Violations(t *testing.T) {
 		planted  goPackage
 		topLevel []string
 		goMod    string
+		readme   string
 		want     []string
 	}{
 		"the contract imports more than its library": {
@@ -143,6 +144,10 @@ func TestInspect_Violations(t *testing.T) {
 				"go.mod requires example.org/below without a reason: say behind it, as a comment, what it is for",
 			},
 		},
+		"tests that there are not": {
+			readme: "`TestThere`, `TestGone` and `make test`, not TestCode in words",
+			want:   []string{"README.md names the test TestGone, which there is not"},
+		},
 		"strangers at the top level": {
 			topLevel: []string{".ci", "Makefile", "docs", "scripts"},
 			want: []string{
@@ -152,7 +157,7 @@ func TestInspect_Violations(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inspected := house{module: module, topLevel: test.topLevel, goMod: test.goMod}
+			inspected := house{module: module, topLevel: test.topLevel, goMod: test.goMod, readme: test.readme, tests: []string{"TestThere"}}
 			if test.planted.path != "" {
 				inspected.packages = []goPackage{test.planted}
 			}

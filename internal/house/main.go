@@ -1,6 +1,6 @@
 // Command house checks that this module keeps to its floor plan: which rooms there are and what each may
 // import, what stands at the top level, how packages are named, that each module that it requires is required
-// for a reason, and that the whole stays small. The rules are in rules.go; "make lint" runs it as
+// for a reason, that the tests which the README names are there, and that the whole stays small. The rules are in rules.go; "make lint" runs it as
 //
 //	go run ./internal/house
 //
@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,8 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+var testFunctions = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
 // survey describes the module in the working directory.
 func survey() (house, error) {
@@ -64,7 +67,11 @@ func survey() (house, error) {
 	if err != nil {
 		return house{}, err
 	}
-	surveyed.goMod = string(goMod)
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		return house{}, err
+	}
+	surveyed.goMod, surveyed.readme = string(goMod), string(readme)
 
 	// Git knows what belongs to the repository: its files, and those that will be unless they are ignored.
 	files, err := output("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -74,6 +81,19 @@ func survey() (house, error) {
 	for file := range strings.SplitSeq(strings.TrimSuffix(string(files), "\x00"), "\x00") {
 		top, _, _ := strings.Cut(file, "/")
 		surveyed.topLevel = append(surveyed.topLevel, top)
+		if !strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) { // it was removed, and Git has yet to be told
+			continue
+		}
+		if err != nil {
+			return house{}, err
+		}
+		for _, declared := range testFunctions.FindAllSubmatch(source, -1) {
+			surveyed.tests = append(surveyed.tests, string(declared[1]))
+		}
 	}
 	slices.Sort(surveyed.topLevel)
 	surveyed.topLevel = slices.Compact(surveyed.topLevel)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -55,8 +56,16 @@ func writeTyped(handler deliveryapi.StrictHandlerFunc, _ string) deliveryapi.Str
 		case nil:
 			return nil, fmt.Errorf("the handler answered nothing")
 		default:
+			c.Response().Before(func() { nameCharset(header) })
 			return response, nil
 		}
+	}
+}
+
+// nameCharset says of text what it is written in, which a browser would else guess.
+func nameCharset(header http.Header) {
+	if kind := header.Get(echo.HeaderContentType); strings.HasPrefix(kind, "text/") && !strings.Contains(kind, ";") {
+		header.Set(echo.HeaderContentType, kind+"; charset=utf-8")
 	}
 }
 

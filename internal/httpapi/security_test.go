@@ -1,8 +1,10 @@
 package httpapi_test
 
 import (
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,6 +40,9 @@ func TestSecurityHeaders_AreOnEveryAnswer(t *testing.T) {
 			if value := strings.Join(got.header.Values(header), "|"); value != want {
 				t.Errorf("%s: %s is %q, want %q", name, header, value, want)
 			}
+		}
+		if kind := got.header.Get("Content-Type"); kind == "" || strings.HasPrefix(kind, "text/") && !strings.HasSuffix(kind, "; charset=utf-8") {
+			t.Errorf("%s: Content-Type is %q", name, kind)
 		}
 		policies := got.header.Values("Content-Security-Policy")
 		if len(policies) != 1 || !strings.Contains(policies[0], "default-src 'none'") || !strings.Contains(policies[0], "frame-ancestors 'none'") {
@@ -163,4 +168,38 @@ func TestRequestID_ThatIsAKey_IsNotUsed(t *testing.T) {
 			t.Errorf("the key is used: %v %s", got.header, got.body)
 		}
 	})
+}
+
+// Where one request ends and the next begins is never a matter of opinion.
+func TestMessageBoundaries(t *testing.T) {
+	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	for name, test := range map[string]struct {
+		headers string
+		want    []string // the beginnings of what is answered, one after the other
+	}{
+		"chunks and a length":  {"Transfer-Encoding: chunked\r\nContent-Length: 100\r\n\r\n0\r\n\r\n", []string{"HTTP/1.1 404"}}, // and the connection ends
+		"two lengths":          {"Content-Length: 0\r\nContent-Length: 5\r\n\r\n", []string{"HTTP/1.1 400"}},
+		"other than chunks":    {"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", []string{"HTTP/1.1 501"}},
+		"length with a sign":   {"Content-Length: +0\r\n\r\n", []string{"HTTP/1.1 400"}},
+		"folded header":        {"X-One: a\r\n b\r\nContent-Length : 0\r\n\r\n", []string{"HTTP/1.1 400"}},
+		"a length that is one": {"Content-Length: 0\r\n\r\n", []string{"HTTP/1.1 404", "HTTP/1.1 200"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			connection, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
+			check(t, err)
+			defer func() { _ = connection.Close() }()
+			check(t, connection.SetDeadline(time.Now().Add(settled)))
+			_, err = connection.Write([]byte("POST /nothing HTTP/1.1\r\nHost: x\r\n" + test.headers + "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+			check(t, err)
+			text, err := io.ReadAll(connection)
+			check(t, err)
+			var got []string
+			for _, part := range strings.Split(string(text), "HTTP/1.1 ")[1:] {
+				got = append(got, "HTTP/1.1 "+part[:3])
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("answered %q, want %q", got, test.want)
+			}
+		})
+	}
 }
