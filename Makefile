@@ -65,11 +65,13 @@ sbom: build ## Write what the binary is made of to bin/numora-delivery.cdx.json,
 vuln: ## Look for known vulnerabilities in what is called (fetches Go's database of them and fails where it cannot; not part of .ci/run)
 	$(GOVULNCHECK) ./...
 
-generate: ## Make gen/ from openapi/delivery.yaml
-	rm -rf gen
+generate: ## Make the Go code in gen/ from openapi/delivery.yaml
+	rm -rf gen/deliveryapi gen/deliveryclient
 	mkdir -p gen/deliveryapi gen/deliveryclient
 	cd openapi && $(OAPI_CODEGEN) -config server.cfg.yaml delivery.yaml
 	cd openapi && $(OAPI_CODEGEN) -config client.cfg.yaml delivery.yaml
+	@for file in openapi/sdk/go/*.go; do case $$file in *_test.go) ;; *) \
+		{ echo "// Code generated from $$file. DO NOT EDIT."; echo; sed 1,2d $$file; } > gen/deliveryclient/$$(basename $$file .go).gen.go;; esac; done
 
 verify: ## Generate again and fail on any difference
 	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R gen "$$before" && \
