@@ -10,7 +10,7 @@ GOVULNCHECK   = go tool -modfile=.ci/tools/go.mod govulncheck
 CYCLONEDX     = go run -trimpath -modfile=.ci/tools/go.mod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 WITH_POSTGRES = go run ./internal/testpg --
 
-.PHONY: help run build test test-race test-contract test-browser test-kills fuzz lint sbom vuln generate verify bench bench-bounds bench-micro tools
+.PHONY: help run build test test-race test-contract test-sdks test-browser test-kills fuzz lint sbom release vuln generate generate-sdks verify bench bench-bounds bench-micro tools tools-sdks
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,10 @@ test-contract: tools ## Hold contract and server against each other: linter, fuz
 	NUMORA_TEST_PROXY=$(CURDIR)/.tools/node/node_modules/.bin/prism $(WITH_POSTGRES) go test -count=1 -tags contract -run 'EndToEnd|Proxy|Keys|Dev' ./internal/app
 	$(WITH_POSTGRES) env NUMORA_TEST_FUZZ_CASES=$(CASES) NUMORA_TEST_FUZZ_SEED=$(SEED) go test -count=1 -timeout 1h -tags contract -run TestContract -v ./internal/app
 
+test-sdks: tools-sdks ## Install each SDK into an empty project, and use it on a server that is killed meanwhile (needs Node and Python)
+	openapi/n8n/check
+	go test -count=1 -timeout 10m -tags sdks -run SDKs -v ./internal/app
+
 test-browser: ## Use the documentation as a person would (needs Chromium)
 	go test -count=1 -tags browser -run Browser ./internal/app
 
@@ -50,8 +54,8 @@ test-kills: ## Kill the example worker 200 times on each database, and look for 
 
 lint: ## Check format, vet, staticcheck, gosec, modules, and the directions of imports
 	@unformatted=$$(gofmt -l cmd internal openapi tools.go); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	go vet -tags browser,contract,kills ./...
-	$(STATICCHECK) -tags browser,contract,kills ./...
+	go vet -tags browser,contract,kills,sdks ./...
+	$(STATICCHECK) -tags browser,contract,kills,sdks ./...
 	$(GOLANGCI_LINT) run ./cmd/... ./internal/... ./openapi/...
 	go mod tidy -diff
 	go run ./internal/house
@@ -61,6 +65,9 @@ lint: ## Check format, vet, staticcheck, gosec, modules, and the directions of i
 sbom: build ## Write what the binary is made of to bin/numora-delivery.cdx.json, as CycloneDX
 	$(CYCLONEDX) bin -json -std -noserial -notimestamp \
 		-output bin/numora-delivery.cdx.json bin/numora-delivery
+
+release: tools-sdks ## Make what is handed out in bin/release: binaries, npm package, wheel, contract, bill of materials, checksums
+	CYCLONEDX="$(CYCLONEDX)" .ci/release bin/release
 
 vuln: ## Look for known vulnerabilities in what is called (fetches Go's database of them and fails where it cannot; not part of .ci/run)
 	$(GOVULNCHECK) ./...
@@ -73,9 +80,13 @@ generate: ## Make the Go code in gen/ from openapi/delivery.yaml
 	@for file in openapi/sdk/go/*.go; do case $$file in *_test.go) ;; *) \
 		{ echo "// Code generated from $$file. DO NOT EDIT."; echo; sed 1,2d $$file; } > gen/deliveryclient/$$(basename $$file .go).gen.go;; esac; done
 
-verify: ## Generate again and fail on any difference
+generate-sdks: tools-sdks ## Make the SDKs in gen/ from openapi/delivery.yaml (needs Node and Python)
+	openapi/sdk/typescript/generate openapi/delivery.yaml gen/typescript
+	openapi/sdk/python/generate openapi/delivery.yaml gen/python
+
+verify: ## Generate again, the SDKs too, and fail on any difference
 	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -R gen "$$before" && \
-	$(MAKE) --no-print-directory generate && \
+	$(MAKE) --no-print-directory generate generate-sdks && \
 	diff -r "$$before/gen" gen || { echo "gen/ is not what openapi/ generates; it is now, look at it and commit it"; exit 1; }
 
 bench: ## Measure how many reports are recorded, beside PostgreSQL's own pgbench (needs pgbench)
@@ -92,6 +103,9 @@ bench-micro: ## Run the Go benchmarks of what a report goes through, with their 
 # Tools in other languages, for "make test-contract" alone, by their lock files.
 tools: .tools/node/installed .tools/python/installed
 
+# And for the SDKs.
+tools-sdks: .tools/sdk-typescript/installed .tools/sdk-python/installed
+
 .tools/node/installed: openapi/checks/package.json openapi/checks/package-lock.json
 	@command -v npm >/dev/null || { echo "this needs Node 18.20 or newer with npm; on Debian: apt-get install nodejs npm"; exit 1; }
 	rm -rf .tools/node && mkdir -p .tools/node && cp $^ .tools/node
@@ -102,4 +116,16 @@ tools: .tools/node/installed .tools/python/installed
 	@python3 -c 'import ensurepip, venv' || { echo "this needs Python 3.11 or newer with venv; on Debian: apt-get install python3-venv"; exit 1; }
 	rm -rf .tools/python && python3 -m venv .tools/python
 	.tools/python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r openapi/checks/requirements.txt
+	touch $@
+
+.tools/sdk-typescript/installed: openapi/sdk/typescript/package.json openapi/sdk/typescript/package-lock.json
+	@command -v npm >/dev/null || { echo "this needs Node 18.20 or newer with npm; on Debian: apt-get install nodejs npm"; exit 1; }
+	rm -rf .tools/sdk-typescript && mkdir -p .tools/sdk-typescript && cp $^ .tools/sdk-typescript
+	npm ci --prefix .tools/sdk-typescript --ignore-scripts --no-audit --no-fund
+	touch $@
+
+.tools/sdk-python/installed: openapi/sdk/python/requirements.txt
+	@python3 -c 'import ensurepip, venv' || { echo "this needs Python 3.11 or newer with venv; on Debian: apt-get install python3-venv"; exit 1; }
+	rm -rf .tools/sdk-python && python3 -m venv .tools/sdk-python
+	.tools/sdk-python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r openapi/sdk/python/requirements.txt
 	touch $@
