@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -189,5 +191,25 @@ func TestServe_Traces(t *testing.T) {
 				t.Errorf("a span tells %q", secret)
 			}
 		}
+	})
+}
+
+// What n8n does with a node of 200 items: all at once, each again until it is answered. No setting is needed for that.
+func TestServe_DefaultLimits_LetManyItemsAtOncePass(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+		s := start(t, databaseURL, newKey(t, databaseURL))
+		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
+		var items sync.WaitGroup
+		for i := range 200 {
+			items.Go(func() {
+				for range 5 {
+					got, err := s.exchange(http.MethodPost, "/v1/documents/"+documentID+"/delivery", report(strconv.Itoa(i)), "Connection", "close")
+					if err != nil || got.status != http.StatusCreated && got.status != http.StatusOK {
+						t.Errorf("item %d: %d, error %v: %s", i, got.status, err, got.body)
+					}
+				}
+			})
+		}
+		items.Wait()
 	})
 }

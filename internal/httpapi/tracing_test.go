@@ -187,7 +187,7 @@ func TestTraces_CallersContext_IsTheParent(t *testing.T) {
 		return a.report(good("one", ""), with("Traceparent", "00-"+traceID+"-"+parentID+"-01"), with("Tracestate", "vendor=1"))
 	})
 	context, parent := request.SpanContext(), request.Parent()
-	if context.TraceID().String() != traceID || parent.SpanID().String() != parentID || !parent.IsRemote() || context.TraceState().String() != "vendor=1" {
+	if context.TraceID().String() != traceID || parent.SpanID().String() != parentID || !parent.IsRemote() || context.TraceState().Len() != 0 {
 		t.Errorf("the request's span is %v below %v", context, parent)
 	}
 	if len(below) < 5 {
