@@ -19,13 +19,18 @@ var ErrUnauthorized = errors.New("no usable API key")
 // good for requests.
 const MaxAge = 5 * time.Second
 
-// lookUpTimeout bounds a look-up that no request waits for.
+// lookUpTimeout bounds a look-up, however long the requests that wait for it may take: what it finds is used for MaxAge
+// from when it began.
 const lookUpTimeout = 3 * time.Second
+
+// maxStrangers is how many ids that nobody has used lately are looked up at once. Whoever makes up ids has the database
+// asked for each, and must not keep it from everything else.
+const maxStrangers = 4
 
 // Authenticator checks presented keys against a store. It remembers those that the store has for MaxAge, and looks
 // those that are in use up again before that, beside the requests, so that a known key waits for nothing. An id that
 // the store does not have it asks for each time, so that a new key works at once. However many requests want to know
-// the same key, there is one look-up.
+// the same key, there is one look-up, and none waits for it beyond its own deadline.
 type Authenticator struct {
 	store Store
 	now   func() time.Time
@@ -34,6 +39,8 @@ type Authenticator struct {
 	known   map[string]lookedUp
 	lookUps map[string]*lookUp // that are going on
 	uses    map[string]use
+
+	strangers chan struct{} // one for each that is being looked up
 }
 
 // lookedUp is a key as the store had it at some time.
@@ -54,17 +61,22 @@ func NewAuthenticator(store Store, now func() time.Time) *Authenticator {
 	return &Authenticator{
 		store: store, now: now,
 		known: make(map[string]lookedUp), lookUps: make(map[string]*lookUp), uses: make(map[string]use),
+		strangers: make(chan struct{}, maxStrangers),
 	}
 }
 
-// find returns a key of the store as it was no longer than MaxAge ago, or the store's error.
+// find returns a key of the store as it was no longer than MaxAge ago, or the store's error, or ctx's.
 func (a *Authenticator) find(ctx context.Context, id string) (Key, error) {
 	known, asking := a.remember(ctx, id)
 	if known != nil {
 		return *known, nil
 	}
-	<-asking.done // by the deadline of who asked first, which is not later than ours
-	return asking.key, asking.err
+	select {
+	case <-asking.done:
+		return asking.key, asking.err
+	case <-ctx.Done():
+		return Key{}, ctx.Err()
+	}
 }
 
 // remember returns a key from memory or, where that is too old, the look-up that there is or was begun for it.
@@ -80,10 +92,7 @@ func (a *Authenticator) remember(ctx context.Context, id string) (*Key, *lookUp)
 	if asking == nil {
 		asking = &lookUp{done: make(chan struct{})}
 		a.lookUps[id] = asking
-		if ok && age < MaxAge {
-			ctx = context.Background() // it is nothing of this request's, which does not wait
-		}
-		go a.ask(ctx, id, asking)
+		go a.ask(ctx, id, asking, !ok)
 	}
 	if ok && age < MaxAge {
 		return &known.key, nil
@@ -92,15 +101,10 @@ func (a *Authenticator) remember(ctx context.Context, id string) (*Key, *lookUp)
 }
 
 // ask asks the store for a key, whether or not the request that began it is still there.
-func (a *Authenticator) ask(ctx context.Context, id string, asking *lookUp) {
-	deadline, limited := ctx.Deadline()
-	if !limited {
-		deadline = time.Now().Add(lookUpTimeout)
-	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+func (a *Authenticator) ask(ctx context.Context, id string, asking *lookUp, stranger bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookUpTimeout)
 	defer cancel()
-	began := a.now() // what changes from now on, the answer may not tell
-	key, err := a.store.Key(ctx, id)
+	key, began, err := a.lookUp(ctx, id, stranger)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -114,9 +118,25 @@ func (a *Authenticator) ask(ctx context.Context, id string, asking *lookUp) {
 	close(asking.done)
 }
 
+// lookUp returns a key of the store, and an instant before the store was asked: what changed since, the answer may not tell.
+// Strangers wait for each other.
+func (a *Authenticator) lookUp(ctx context.Context, id string, stranger bool) (key Key, began time.Time, err error) {
+	if stranger {
+		select {
+		case a.strangers <- struct{}{}:
+			defer func() { <-a.strangers }()
+		case <-ctx.Done():
+			return Key{}, time.Time{}, ctx.Err()
+		}
+	}
+	began = a.now()
+	key, err = a.store.Key(ctx, id)
+	return key, began, err
+}
+
 // Authenticate returns the key that a request's Authorization headers present, or ErrUnauthorized when
 // there is not exactly one, it is no Bearer key (the scheme in any case), or the key is malformed,
-// unknown, expired or revoked. Any other error is the store's.
+// unknown, expired or revoked. Any other error is the store's, or says that the time was over.
 func (a *Authenticator) Authenticate(ctx context.Context, authorization []string) (Key, error) {
 	if len(authorization) != 1 {
 		return Key{}, ErrUnauthorized
@@ -130,7 +150,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, authorization []string
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Key{}, err
 	}
-	// An unknown id is compared too, with a hash that nothing has, so that it takes as long as a known one.
+	// An unknown id is compared too, with a hash that nothing has: the comparison tells nothing. That it was looked up takes
+	// its time, and tells which ids there are; ids are no secret.
 	hash := sha256.Sum256([]byte(strings.Trim(text, " ")))
 	same := subtle.ConstantTimeCompare(hash[:], key.Hash[:]) == 1
 	now := a.now()

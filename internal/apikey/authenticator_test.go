@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -17,13 +18,34 @@ type memoryStore struct {
 	asked int
 	holds chan struct{} // when set, no question is answered before it is closed
 
+	mutex       sync.Mutex
+	asking      int // at once
+	mostAtOnce  int
+	askedOfOwns chan struct{} // when set, is told of each question for a key that it has
+
 	marked []map[string]time.Time
 }
 
-func (s *memoryStore) Key(_ context.Context, id string) (Key, error) {
+func (s *memoryStore) Key(ctx context.Context, id string) (Key, error) {
+	s.mutex.Lock()
 	s.asked++
+	s.asking++
+	s.mostAtOnce = max(s.mostAtOnce, s.asking)
+	s.mutex.Unlock()
+	defer func() {
+		s.mutex.Lock()
+		s.asking--
+		s.mutex.Unlock()
+	}()
+	if s.askedOfOwns != nil && s.keys[id].ID != "" {
+		s.askedOfOwns <- struct{}{}
+	}
 	if s.holds != nil {
-		<-s.holds
+		select {
+		case <-s.holds:
+		case <-ctx.Done():
+			return Key{}, ctx.Err()
+		}
 	}
 	if s.err != nil {
 		return Key{}, s.err

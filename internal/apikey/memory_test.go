@@ -145,7 +145,7 @@ func TestAuthenticate_ManyAtOnce_AskOnce(t *testing.T) {
 			ctx = gone
 		}
 		requests.Go(func() {
-			if _, err := r.Authenticate(ctx, []string{"Bearer " + r.text}); err != nil {
+			if _, err := r.Authenticate(ctx, []string{"Bearer " + r.text}); err != nil && ctx != gone {
 				t.Error(err)
 			}
 		})
@@ -154,4 +154,59 @@ func TestAuthenticate_ManyAtOnce_AskOnce(t *testing.T) {
 	close(r.store.holds)
 	requests.Wait()
 	r.wantsAsked(1)
+}
+
+// Who has little time left is not kept by a look-up that takes long, nor ends it for others.
+func TestAuthenticate_SlowStore_EachWaitsForItsOwnDeadline(t *testing.T) {
+	r := newRemembering(t)
+	r.store.holds, r.store.askedOfOwns = make(chan struct{}), make(chan struct{}, 1)
+	hurried, over := context.WithTimeout(t.Context(), time.Millisecond)
+	defer over()
+	if _, err := r.Authenticate(hurried, []string{"Bearer " + r.text}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the first, which is in a hurry: got %v", err)
+	}
+	<-r.store.askedOfOwns
+	patient := make(chan error)
+	go func() {
+		_, err := r.Authenticate(t.Context(), []string{"Bearer " + r.text})
+		patient <- err
+	}()
+	if _, err := r.Authenticate(hurried, []string{"Bearer " + r.text}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("one that joins it: got %v", err)
+	}
+	close(r.store.holds)
+	if err := <-patient; err != nil {
+		t.Errorf("one that has time: %v", err)
+	}
+	r.wantsAsked(1)
+}
+
+// However many ids somebody makes up, the store is asked for few at once, and for keys that are in use all the same.
+func TestAuthenticate_MadeUpIDs_KeepNobodyElseFromTheStore(t *testing.T) {
+	r := newRemembering(t)
+	if err := r.after(0); err != nil {
+		t.Fatal(err)
+	}
+	r.store.holds, r.store.askedOfOwns = make(chan struct{}), make(chan struct{})
+	r.clock = r.clock.Add(MaxAge) // the key is too old to be used without asking
+	var attack sync.WaitGroup
+	for range 10 * maxStrangers {
+		_, madeUp := newKey(t, time.Time{})
+		attack.Go(func() {
+			if _, err := r.Authenticate(t.Context(), []string{"Bearer " + madeUp}); !errors.Is(err, ErrUnauthorized) {
+				t.Error(err)
+			}
+		})
+	}
+	attack.Go(func() {
+		if _, err := r.Authenticate(t.Context(), []string{"Bearer " + r.text}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-r.store.askedOfOwns // while the others wait
+	close(r.store.holds)
+	attack.Wait()
+	if r.store.mostAtOnce > maxStrangers+1 {
+		t.Errorf("the store was asked for %d at once", r.store.mostAtOnce)
+	}
 }

@@ -29,6 +29,7 @@ type Store interface {
 	// RevokeKey revokes a key at an instant; a key that is revoked already stays as it is. ErrNotFound
 	// when there is none.
 	RevokeKey(ctx context.Context, id string, at time.Time, by string) error
-	// MarkUsed notes when keys, by id, were last used; an earlier instant than the one noted changes nothing.
+	// MarkUsed notes when keys, by id, were last used. What is noted of a key changes when the use is UseInterval later or more,
+	// whichever server saw it.
 	MarkUsed(ctx context.Context, uses map[string]time.Time) error
 }

@@ -35,6 +35,13 @@ func (o *told) add(text []byte) {
 	o.text.WriteByte('\n')
 }
 
+// Write implements io.Writer.
+func (o *told) Write(text []byte) (int, error) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	return o.text.Write(text)
+}
+
 func (o *told) String() string {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -84,6 +91,10 @@ func canaryRequests() (requests []func(s *server) (answer, error)) {
 	add(http.MethodPost, claims, `{"provider":"c4n4ry X","lease_seconds":"c4n4ry"}`)
 	add(http.MethodPost, claims+"/clm_AAAAAAAAAAAAAAAAAAAAAAAAAA/extend", `{"lease_seconds":"c4n4ry"}`)
 	add(http.MethodPost, document+"/actions/retry-push", `{"provider":"nobody","reason":"c4n4ry"}`)
+	add(http.MethodPost, document+"/delivery", `{"error_message":"`+strings.Repeat(canary, 12_000)+`"}`)
+	add(http.MethodPost, document+"/delivery", strings.Replace(fmt.Sprintf(full, "failed"), "2026", "1969", 1))
+	add(http.MethodGet, document, "", "Filling", strings.Repeat(canary, 3_000))
+	add(http.MethodGet, "/nothing", "", "Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "Tracestate", "a=c4n4ry,c4n4ry=b")
 	// Each header.
 	for _, header := range []string{
 		"Authorization", "Cookie", "User-Agent", "Referer", "Origin", "X-Api-Key", "X-Forwarded-For", "Forwarded", "Accept", "Traceparent",
@@ -98,61 +109,95 @@ func canaryRequests() (requests []func(s *server) (answer, error)) {
 
 // Neither what is sent nor a key ever shows in what is told of it: log, metrics, traces, and the answers to what is refused.
 func TestCanary_WhatIsSentIsNotTold(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		var logs, spans, errors told
-		key := newKey(t, databaseURL)
-		environment := []string{
-			"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_ADMIN_LISTEN=127.0.0.1:0", "OTEL_EXPORTER_OTLP_ENDPOINT=" + collect(t, &spans),
-			"NUMORA_PROVIDERS=sap",
-		}
-		s := startRead(t, t.TempDir(), key, logs.add, environment, "serve", "--listen", "127.0.0.1:0")
-		answered := map[int]int{}
-		refuse := func(got answer, err error) {
-			t.Helper()
-			check(t, err)
-			answered[got.status]++
-			if got.status >= 300 {
-				errors.add(got.body)
-			}
-		}
-		for _, request := range canaryRequests() {
-			refuse(request(s))
-		}
+	for _, format := range []string{"json", "text"} {
+		t.Run(format, func(t *testing.T) {
+			storetest.Engines(t, func(t *testing.T, databaseURL string) { sendCanaries(t, databaseURL, format) })
+		})
+	}
+}
 
-		// Keys, where they belong and where they don't.
-		another, text, err := apikey.New(apikey.Live, "another", apikey.Scopes(), delivery.NewInstant(time.Now()), time.Time{})
+func sendCanaries(t *testing.T, databaseURL, format string) {
+	var logs, spans, errors told
+	key := newKey(t, databaseURL)
+	environment := []string{
+		"NUMORA_DATABASE_URL=" + databaseURL, "OTEL_EXPORTER_OTLP_ENDPOINT=" + collect(t, &spans),
+		"NUMORA_PROVIDERS=sap", "NUMORA_LOG_FORMAT=" + format, "NUMORA_LISTEN=" + freeAddress(t), "NUMORA_ADMIN_LISTEN=" + freeAddress(t),
+	}
+	s := startAt(t, key, &logs, environment)
+	answered := map[int]int{}
+	refuse := func(got answer, err error) {
+		t.Helper()
 		check(t, err)
-		refuse(s.with(text).exchange(http.MethodGet, "/v1/documents/doc_1", ""))
-		for _, key := range []string{key, text} {
-			refuse(s.exchange(http.MethodGet, "/v1/documents/"+key, ""))
-			refuse(s.exchange(http.MethodGet, "/v1/documents/doc_1?api_key="+key, ""))
-			refuse(s.exchange(http.MethodGet, "/v1/documents/doc_1?"+key, ""))
-			refuse(s.exchange(http.MethodPost, "/v1/documents/"+key+"/delivery", report(key)))
-			refuse(s.exchange(http.MethodPost, "/v1/documents/doc_1/delivery", report("two"), "x-request-id", key))
-			refuse(s.exchange(key, "/v1/documents/doc_1", ""))
+		answered[got.status]++
+		if got.status >= 300 {
+			errors.add(got.body)
 		}
-		for _, status := range []int{200, 201, 400, 401, 404, 405, 409, 415} {
-			if answered[status] == 0 {
-				t.Errorf("nothing was answered %d; %v", status, answered)
-			}
-		}
-		if len(answered) != 8 {
-			t.Errorf("answered %v", answered)
-		}
+	}
+	for _, request := range canaryRequests() {
+		refuse(request(s))
+	}
 
-		_, figures := ask(t, s.admin+"/metrics")
-		check(t, s.command.Process.Signal(os.Interrupt)) // which sends the last spans
-		s.wait()
-		if !strings.Contains(logs.String(), "recordDelivery") || !strings.Contains(spans.String(), "recordDelivery") || !strings.Contains(figures, "recordDelivery") {
-			t.Error("nothing was told at all")
+	// Keys, where they belong and where they don't.
+	another, text, err := apikey.New(apikey.Live, "another", apikey.Scopes(), delivery.NewInstant(time.Now()), time.Time{})
+	check(t, err)
+	refuse(s.with(text).exchange(http.MethodGet, "/v1/documents/doc_1", ""))
+	for _, key := range []string{key, text} {
+		refuse(s.exchange(http.MethodGet, "/v1/documents/"+key, ""))
+		refuse(s.exchange(http.MethodGet, "/v1/documents/doc_1?api_key="+key, ""))
+		refuse(s.exchange(http.MethodGet, "/v1/documents/doc_1?"+key, ""))
+		refuse(s.exchange(http.MethodPost, "/v1/documents/"+key+"/delivery", report(key)))
+		refuse(s.exchange(http.MethodPost, "/v1/documents/doc_1/delivery", report(key)))
+		refuse(s.exchange(http.MethodPost, "/v1/documents/doc_1/delivery", strings.Replace(report(key), "failed", "skipped", 1)))
+		refuse(s.exchange(http.MethodPost, "/v1/documents/doc_1/delivery", report("two"), "x-request-id", key))
+		refuse(s.exchange(key, "/v1/documents/doc_1", ""))
+	}
+	reader := newKeyFor(t, databaseURL, "reader", "documents:read")
+	refuse(s.with(reader).exchange(http.MethodGet, "/v1/delivery/attempts?error_code=c4n4ry", ""))
+	for _, status := range []int{200, 201, 400, 401, 403, 404, 405, 409, 413, 415, 422, 431} {
+		if answered[status] == 0 {
+			t.Errorf("nothing was answered %d; %v", status, answered)
 		}
-		secret := func(key string) string { return key[strings.LastIndex(key, "_")+1:][:20] }
-		for where, said := range map[string]string{"log": logs.String(), "traces": spans.String(), "metrics": figures, "errors": errors.String()} {
-			for what, secret := range map[string]string{"the canary": canary, "the key in use": secret(key), "another key " + another.ID: secret(text)} {
-				if at := regexp.MustCompile("(?i)" + secret).FindStringIndex(said); at != nil {
-					t.Errorf("%s tells %s: %q", where, what, said[max(0, at[0]-200):min(len(said), at[1]+50)])
-				}
+	}
+	if len(answered) != 12 {
+		t.Errorf("answered %v", answered)
+	}
+
+	_, figures := ask(t, s.admin+"/metrics")
+	check(t, s.command.Process.Signal(os.Interrupt)) // which sends the last spans
+	s.wait()
+	if !strings.Contains(logs.String(), "recordDelivery") || !strings.Contains(spans.String(), "recordDelivery") || !strings.Contains(figures, "recordDelivery") {
+		t.Error("nothing was told at all")
+	}
+	secret := func(key string) string { return key[strings.LastIndex(key, "_")+1:][:20] }
+	for where, said := range map[string]string{"log": logs.String(), "traces": spans.String(), "metrics": figures, "errors": errors.String()} {
+		for what, secret := range map[string]string{"the canary": canary, "the key in use": secret(key), "another key " + another.ID: secret(text)} {
+			if at := regexp.MustCompile("(?i)" + secret).FindStringIndex(said); at != nil {
+				t.Errorf("%s tells %s: %q", where, what, said[max(0, at[0]-200):min(len(said), at[1]+50)])
 			}
 		}
+	}
+}
+
+// startAt starts a server at the addresses of its environment, whatever its log looks like, and waits until it is ready.
+func startAt(t *testing.T, key string, logs *told, environment []string) *server {
+	t.Helper()
+	addresses := make(map[string]string)
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		addresses[name] = "http://" + value
+	}
+	s := &server{t: t, key: key, url: addresses["NUMORA_LISTEN"], admin: addresses["NUMORA_ADMIN_LISTEN"], ended: make(chan error, 1)}
+	s.command = command(t, t.TempDir(), environment, "serve")
+	s.command.Stderr = logs
+	check(t, s.command.Start())
+	go func() { s.ended <- s.command.Wait() }()
+	t.Cleanup(func() { _ = s.command.Process.Kill() }) // it may have ended
+	until(t, "it is ready", func() bool {
+		response, err := prober.Get(s.url + "/readyz")
+		if err != nil {
+			return false
+		}
+		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 	})
+	return s
 }

@@ -13,8 +13,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 const dueDeliveries, claimers = 10_000, 32
@@ -61,11 +59,11 @@ func claimFrom(ctx context.Context, r *replica, key string, limit int) (claimed,
 // Many claimers, over three servers, work off a long outbox. Each delivery is handed out exactly once, none is left
 // behind, and they do not queue behind each other.
 func TestClaims_OfManyWorkersOverThreeServers_AreExclusive(t *testing.T) {
-	databaseURL := storetest.Postgres(t)
-	key := newKey(t, databaseURL)
-	watch := connect(t, databaseURL)
+	ownerURL, application := roles(t)
+	key := newKeyFor(t, application.URL, "worker", allScopes)
+	watch := connect(t, ownerURL)
 	addDue(t, watch)
-	replicas := launchThree(t, databaseURL)
+	replicas := launchThree(t, application.URL)
 
 	var mutex sync.Mutex
 	handedOut, ids, samples, waited := map[string]int{}, map[string]bool{}, 0, 0
@@ -122,11 +120,11 @@ func TestClaims_OfManyWorkersOverThreeServers_AreExclusive(t *testing.T) {
 // Who claims is not kept waiting by somebody who holds the deliveries that are due longest: a claimer that hangs in the
 // middle, or a report that is just being recorded.
 func TestClaims_PassOverWhatIsLocked(t *testing.T) {
-	databaseURL := storetest.Postgres(t)
-	key := newKey(t, databaseURL)
-	holder := connect(t, databaseURL)
+	ownerURL, application := roles(t)
+	key := newKeyFor(t, application.URL, "worker", allScopes)
+	holder := connect(t, ownerURL)
 	addDue(t, holder)
-	r := newReplica(t, databaseURL, "NUMORA_DRAIN_DELAY=0s")
+	r := newReplica(t, application.URL, "NUMORA_DRAIN_DELAY=0s")
 	r.launch(binary)
 	awaitReady(t, r)
 	execute(t, holder, "BEGIN", "SELECT 1 FROM deliveries ORDER BY due_at LIMIT 150 FOR UPDATE")

@@ -6,16 +6,13 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // A server that is killed with SIGKILL under load, again and again, and started over the same database,
 // still has every report it acknowledged, exactly once.
 func TestKilledUnderLoad_KeepsWhatItAcknowledged(t *testing.T) {
 	const kills, workers, acknowledgedBeforeKill = 4, 8, 60
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		key := newKey(t, databaseURL)
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
 		s := start(t, databaseURL, key)
 		document := func(worker int) string { return fmt.Sprint("/v1/documents/document-", worker) }
 		for worker := range workers {

@@ -18,8 +18,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // Environment variables that ask for more than the usual, or for the same again.
@@ -35,9 +33,9 @@ var fuzzedDocuments = []string{"fuzzed-1", "fuzzed-2", "fuzzed-3", documentID}
 // has nothing to complain about meanwhile, and every report that it acknowledged is stored.
 func TestContract_Fuzzed(t *testing.T) {
 	wanted, seed := number(t, fuzzCasesVariable, 4000), number(t, fuzzSeedVariable, rand.IntN(1_000_000))
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+	onEachEngine(t, func(t *testing.T, databaseURL, key string) {
 		t.Parallel()
-		s, log := startLogged(t, databaseURL)
+		s, log := startLogged(t, databaseURL, key)
 		var known bytes.Buffer // the answers that show what exists, one a line
 		for _, id := range fuzzedDocuments {
 			path := "/v1/documents/" + id
@@ -143,11 +141,11 @@ type serverLog struct {
 	complaints []string       // lines that no request may cause
 }
 
-// startLogged starts a server, with a key of its own, and reads its log to the end.
-func startLogged(t *testing.T, databaseURL string) (*server, *serverLog) {
+// startLogged starts a server and reads its log to the end.
+func startLogged(t *testing.T, databaseURL, key string) (*server, *serverLog) {
 	t.Helper()
 	log := &serverLog{answers: map[string]int{}, recorded: map[string]int{}}
-	s := startRead(t, t.TempDir(), newKey(t, databaseURL), log.read, []string{"NUMORA_DATABASE_URL=" + databaseURL}, "serve", "--listen", "127.0.0.1:0")
+	s := startRead(t, t.TempDir(), key, log.read, []string{"NUMORA_DATABASE_URL=" + databaseURL}, "serve", "--listen", "127.0.0.1:0")
 	return s, log
 }
 

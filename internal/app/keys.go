@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -125,6 +126,7 @@ func RotateKey(ctx context.Context, database config.Database, rotation Rotation,
 	if len(problems) > 0 {
 		return &config.Error{Problems: problems}
 	}
+	rotation.ID = keyID(rotation.ID)
 	return withStore(database, forKeys, func(db *store.Store) error {
 		old, err := db.Key(ctx, rotation.ID)
 		if err != nil {
@@ -156,11 +158,13 @@ func RotateKey(ctx context.Context, database config.Database, rotation Rotation,
 	})
 }
 
-// operator is who runs this command, as the operating system knows them.
+// operator is who runs this command, as this machine knows them: by the number, and the name that its list of users has
+// for it. What the environment says is anybody's.
 func operator() string {
-	name := fmt.Sprint("uid ", os.Getuid())
-	if known, err := user.Current(); err == nil && known.Username != "" {
-		name = known.Username
+	uid := strconv.Itoa(os.Getuid())
+	name := "uid " + uid
+	if known, err := user.LookupId(uid); err == nil {
+		name = fmt.Sprintf("%s (uid %s)", known.Username, uid)
 	}
 	if host, err := os.Hostname(); err == nil {
 		name += "@" + host
@@ -168,8 +172,17 @@ func operator() string {
 	return strings.ToValidUTF8(name, "?")
 }
 
+// keyID is the id that a command names a key by, also where somebody has pasted the whole key.
+func keyID(text string) string {
+	if id, whole := apikey.ParseID(text); whole {
+		return id
+	}
+	return text
+}
+
 // explainKey says of an error about one key what to do.
 func explainKey(err error, id string) error {
+	id = apikey.Redact(id)
 	switch {
 	case errors.Is(err, apikey.ErrNotFound):
 		return fmt.Errorf("no API key has the id %q; \"numora-delivery keys list\" shows them", id)
@@ -260,6 +273,6 @@ func instantOr(none string, t time.Time) string {
 // RevokeKey revokes an API key by its id. One that is revoked already stays as it is.
 func RevokeKey(ctx context.Context, database config.Database, id string) error {
 	return withStore(database, forKeys, func(db *store.Store) error {
-		return explainKey(db.RevokeKey(ctx, id, delivery.NewInstant(time.Now()), operator()), id)
+		return explainKey(db.RevokeKey(ctx, keyID(id), delivery.NewInstant(time.Now()), operator()), id)
 	})
 }

@@ -3,6 +3,7 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -80,8 +81,7 @@ func wantsRefusedInTime(t *testing.T, servers []*server) {
 }
 
 func TestKeys_Revoked_EveryServerRefusesItInTime(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		key := newKey(t, databaseURL)
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
 		servers := twoServers(t, databaseURL, key)
 		for _, s := range servers {
 			s.wants(http.StatusNotFound, http.MethodGet, "/v1/documents/nobody", "")
@@ -94,9 +94,8 @@ func TestKeys_Revoked_EveryServerRefusesItInTime(t *testing.T) {
 }
 
 func TestKeys_Rotate(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+	onAnyDatabase(t, func(t *testing.T, databaseURL, old string) {
 		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
-		old := newKey(t, databaseURL)
 		servers := twoServers(t, databaseURL, old)
 		rotate := func(wantCode int, wantStderr string, arguments ...string) (key string) {
 			t.Helper()
@@ -164,9 +163,8 @@ func TestKeys_Rotate_KeepsTheLifetime(t *testing.T) {
 }
 
 func TestKeys_LastUsedAt(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+	onAnyDatabase(t, func(t *testing.T, databaseURL, used string) {
 		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
-		used := newKey(t, databaseURL)
 		unused := newKeyFor(t, databaseURL, "unused", "delivery:read")
 		began := time.Now().Truncate(time.Microsecond)
 		start(t, databaseURL, used).wants(http.StatusNotFound, http.MethodGet, "/v1/documents/nobody", "")
@@ -179,6 +177,38 @@ func TestKeys_LastUsedAt(t *testing.T) {
 			t.Errorf("the other key was last used at %v", at)
 		}
 	})
+}
+
+// Who used a key just before the server stopped is not forgotten.
+func TestKeys_LastUsedAt_IsNotedWhenTheServerStops(t *testing.T) {
+	databaseURL := storetest.SQLite(t)
+	key := newKey(t, databaseURL)
+	s := start(t, databaseURL, key)
+	s.wants(http.StatusNotFound, http.MethodGet, "/v1/documents/nobody", "")
+	check(t, s.command.Process.Signal(os.Interrupt))
+	s.wait()
+	if listKeys(t, []string{"NUMORA_DATABASE_URL=" + databaseURL})[keyID(key)].LastUsedAt == nil {
+		t.Error("it is not noted")
+	}
+}
+
+// In a hurry people paste the whole key. It is the right one then, and nothing repeats it.
+func TestKeys_NamedByTheWholeKey(t *testing.T) {
+	databaseURL := storetest.SQLite(t)
+	environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
+	key := newKey(t, databaseURL)
+	secret := key[strings.LastIndex(key, "_")+1:]
+	successor, stderr, code := run(t, t.TempDir(), environment, "keys", "rotate", key)
+	if code != 0 || strings.Contains(stderr, secret) {
+		t.Errorf("rotate: exit code %d: %s", code, stderr)
+	}
+	if _, stderr, code := run(t, t.TempDir(), environment, "keys", "revoke", strings.TrimSpace(successor)); code != 0 {
+		t.Errorf("revoke: exit code %d: %s", code, stderr)
+	}
+	_, stderr, code = run(t, t.TempDir(), environment, "keys", "revoke", key+"x")
+	if code != 1 || strings.Contains(stderr, secret) {
+		t.Errorf("revoke of none: exit code %d: %s", code, stderr)
+	}
 }
 
 // Where the database does not tell what has become of a key, it is the server that cannot work, not the key that is wrong.
@@ -197,6 +227,8 @@ func TestKeys_DatabaseSilent_Is503OnceTheKeyIsNotKnownForSure(t *testing.T) {
 		switch {
 		case status == http.StatusServiceUnavailable && strings.Contains(string(text), `"outcome":"not_executed"`):
 			unavailable++
+		case time.Since(began) > 2*time.Second:
+			t.Fatalf("it took %v, with a time-out of 500ms", time.Since(began))
 		case status != http.StatusNotFound || unavailable > 0 || began.Sub(locked) > revocationBound:
 			t.Fatalf("%v after the database fell silent: %d %s", began.Sub(locked), status, text)
 		default:

@@ -10,12 +10,11 @@ import (
 	"time"
 
 	"github.com/numora/delivery/internal/apikey"
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 func TestKeys_WorkBesideARunningServer(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		s := start(t, databaseURL, newKey(t, databaseURL)).heldToContract()
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
+		s := start(t, databaseURL, key).heldToContract()
 		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
 

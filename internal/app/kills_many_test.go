@@ -2,15 +2,11 @@
 
 package app_test
 
-import (
-	"testing"
-
-	"github.com/numora/delivery/internal/store/storetest"
-)
+import "testing"
 
 func TestManyKills_EachDocumentIsWrittenOnce(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+	onEachEngine(t, func(t *testing.T, databaseURL, key string) {
 		t.Parallel()
-		killWorkers(t, databaseURL, 200, 3)
+		killWorkers(t, databaseURL, key, 200, 3)
 	})
 }

@@ -21,7 +21,8 @@ import (
 
 // The same with more kills, on both engines, is in kills_many_test.go.
 func TestKills_EachDocumentIsWrittenOnce(t *testing.T) {
-	killWorkers(t, storetest.SQLite(t), 15, 0)
+	databaseURL := storetest.SQLite(t)
+	killWorkers(t, databaseURL, newKey(t, databaseURL), 15, 0)
 }
 
 const (
@@ -34,8 +35,8 @@ const (
 // killWorkers runs three of the example worker, kills one or the other at random points and starts it anew, so
 // many times in all, and lets them finish. Each document must then be in the destination once, and what the
 // server says of it must be so.
-func killWorkers(t *testing.T, databaseURL string, kills, slowDocuments int) {
-	s := startIn(t, t.TempDir(), newKey(t, databaseURL), []string{
+func killWorkers(t *testing.T, databaseURL, key string, kills, slowDocuments int) {
+	s := startIn(t, t.TempDir(), key, []string{
 		"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_RETRY_DELAY=100ms", "NUMORA_RETRY_MAX_DELAY=500ms", "NUMORA_MAX_TRIES=12",
 	}, "serve", "--listen", "127.0.0.1:0")
 	k := &killing{server: s, crm: &crm{records: make(map[string]crmRecord)}, logs: &logs{}}

@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,9 +20,9 @@ import (
 )
 
 // startForOperators starts a server with an admin listener.
-func startForOperators(t *testing.T, databaseURL string, environment ...string) *server {
+func startForOperators(t *testing.T, databaseURL, key string, environment ...string) *server {
 	t.Helper()
-	return startIn(t, t.TempDir(), newKey(t, databaseURL),
+	return startIn(t, t.TempDir(), key,
 		append([]string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_ADMIN_LISTEN=127.0.0.1:0"}, environment...), "serve", "--listen", "127.0.0.1:0")
 }
 
@@ -36,8 +38,8 @@ func ask(t *testing.T, url string) (status int, body string) {
 }
 
 func TestOperators_HaveAListenerOfTheirOwn(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		s := startForOperators(t, databaseURL)
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
+		s := startForOperators(t, databaseURL, key)
 		for path, want := range map[string]int{
 			"/metrics": http.StatusOK, "/livez": http.StatusOK, "/readyz": http.StatusOK, "/debug/pprof/": http.StatusOK,
 			"/debug/pprof/goroutine": http.StatusOK, "/v1/documents/x": http.StatusNotFound,
@@ -62,8 +64,8 @@ func TestOperators_MetricsAreThoseOfTheReadme(t *testing.T) {
 	for _, match := range regexp.MustCompile("(?m)^\\| `((?:numora|go_sql)_\\w+)").FindAllStringSubmatch(string(readme), -1) {
 		explained[match[1]] = true
 	}
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		s := startForOperators(t, databaseURL)
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
+		s := startForOperators(t, databaseURL, key)
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
 		s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/due", `{"status":"reviewed","providers":["sap"]}`)
@@ -119,7 +121,7 @@ func TestServe_BusyAdminPort_IsRefusedUnlessNobodyAskedForIt(t *testing.T) {
 
 // Clients beyond the limit wait until one of the others leaves; operators are not among them.
 func TestServe_ConnectionsAreLimited(t *testing.T) {
-	s := startForOperators(t, storetest.SQLite(t), "NUMORA_MAX_CONNECTIONS=2")
+	s := startForOperators(t, storetest.SQLite(t), "", "NUMORA_MAX_CONNECTIONS=2")
 	address := strings.TrimPrefix(s.url, "http://")
 	var kept []net.Conn
 	answers := make(chan error, 3)
@@ -158,7 +160,7 @@ func TestServe_ConnectionsAreLimited(t *testing.T) {
 
 // Spans go where the standard environment says, the last of them when the server stops, and tell no secrets.
 func TestServe_Traces(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
 		sent := make(chan []byte, 100)
 		collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if body, err := io.ReadAll(r.Body); err == nil && r.URL.Path == "/v1/traces" {
@@ -166,7 +168,7 @@ func TestServe_Traces(t *testing.T) {
 			}
 		}))
 		defer collector.Close()
-		s := startForOperators(t, databaseURL, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_COMPRESSION=none")
+		s := startForOperators(t, databaseURL, key, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_COMPRESSION=none")
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed","metadata":{"a":"a secret value"}}`)
 		body := strings.Replace(report("one"), "{", `{"error_message":"a secret message",`, 1)
 		s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", body)
@@ -189,5 +191,25 @@ func TestServe_Traces(t *testing.T) {
 				t.Errorf("a span tells %q", secret)
 			}
 		}
+	})
+}
+
+// What n8n does with a node of 200 items: all at once, each again until it is answered. No setting is needed for that.
+func TestServe_DefaultLimits_LetManyItemsAtOncePass(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+		s := start(t, databaseURL, newKey(t, databaseURL))
+		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
+		var items sync.WaitGroup
+		for i := range 200 {
+			items.Go(func() {
+				for range 5 {
+					got, err := s.exchange(http.MethodPost, "/v1/documents/"+documentID+"/delivery", report(strconv.Itoa(i)), "Connection", "close")
+					if err != nil || got.status != http.StatusCreated && got.status != http.StatusOK {
+						t.Errorf("item %d: %d, error %v: %s", i, got.status, err, got.body)
+					}
+				}
+			})
+		}
+		items.Wait()
 	})
 }

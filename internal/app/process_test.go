@@ -217,8 +217,8 @@ func check(t *testing.T, err error) {
 }
 
 func TestServe_Stops(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		s := start(t, databaseURL, newKey(t, databaseURL))
+	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
+		s := start(t, databaseURL, key)
 		s.wants(http.StatusOK, http.MethodGet, "/readyz", "")
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
 
@@ -341,28 +341,41 @@ func TestServe_WaitsForItsDatabase(t *testing.T) {
 // Where somebody else migrates, a server that came first waits for it.
 func TestServe_WaitsForItsSchema(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_MIGRATE=off"}
-		c := command(t, t.TempDir(), environment, "serve", "--listen", "127.0.0.1:0")
-		logs, err := c.StderrPipe()
-		check(t, err)
-		check(t, c.Start())
-		migrated, ready := false, false
-		for lines := bufio.NewScanner(logs); lines.Scan(); {
-			if !migrated && strings.Contains(lines.Text(), "run numora-delivery migrate") {
-				if _, stderr, code := run(t, t.TempDir(), environment[:1], "migrate"); code != 0 {
-					t.Fatalf("migrate: %s", stderr)
-				}
-				migrated = true
-			}
-			if strings.Contains(lines.Text(), `"msg":"ready"`) {
-				ready = migrated
-				check(t, c.Process.Signal(syscall.SIGTERM))
-			}
-		}
-		if err := c.Wait(); err != nil || !ready {
-			t.Errorf("ready after it was migrated: %t; %v", ready, err)
-		}
+		waitsForItsSchema(t, databaseURL, "off", "run numora-delivery migrate", "NUMORA_DATABASE_URL="+databaseURL)
 	})
+	for setting, waits := range map[string]string{"off": "run numora-delivery migrate", "auto": "the database cannot be used yet"} {
+		t.Run("postgres as the application's role, "+setting, func(t *testing.T) {
+			ownerURL := storetest.Postgres(t)
+			storetest.AsOwner(t, ownerURL, "REVOKE CREATE ON SCHEMA public FROM PUBLIC") // which is so from PostgreSQL 15 on
+			application := storetest.ApplicationRole(t, ownerURL)
+			waitsForItsSchema(t, application.URL, setting, waits, "NUMORA_DATABASE_URL="+ownerURL, "NUMORA_APPLICATION_ROLE="+application.Name)
+		})
+	}
+}
+
+// waitsForItsSchema starts a server and, when it says that it waits, runs migrate in this environment.
+func waitsForItsSchema(t *testing.T, databaseURL, setting, waits string, environment ...string) {
+	t.Helper()
+	c := command(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_MIGRATE=" + setting}, "serve", "--listen", "127.0.0.1:0")
+	logs, err := c.StderrPipe()
+	check(t, err)
+	check(t, c.Start())
+	migrated, ready := false, false
+	for lines := bufio.NewScanner(logs); lines.Scan(); {
+		if !migrated && strings.Contains(lines.Text(), waits) {
+			if _, stderr, code := run(t, t.TempDir(), environment, "migrate"); code != 0 {
+				t.Fatalf("migrate: %s", stderr)
+			}
+			migrated = true
+		}
+		if strings.Contains(lines.Text(), `"msg":"ready"`) {
+			ready = migrated
+			check(t, c.Process.Signal(syscall.SIGTERM))
+		}
+	}
+	if err := c.Wait(); err != nil || !ready {
+		t.Errorf("ready after it was migrated: %t; %v", ready, err)
+	}
 }
 
 func TestServe_BusyPort(t *testing.T) {

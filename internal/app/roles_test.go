@@ -13,6 +13,21 @@ const allScopes = "delivery:write,delivery:read,delivery:requeue,documents:read,
 func onAnyDatabase(t *testing.T, test func(t *testing.T, databaseURL, key string)) {
 	t.Helper()
 	storetest.Engines(t, func(t *testing.T, databaseURL string) { test(t, databaseURL, newKey(t, databaseURL)) })
+	runAsApplication(t, test)
+}
+
+// onEachEngine is onAnyDatabase, without the owner on PostgreSQL, for what takes long.
+func onEachEngine(t *testing.T, test func(t *testing.T, databaseURL, key string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		databaseURL := storetest.SQLite(t)
+		test(t, databaseURL, newKey(t, databaseURL))
+	})
+	runAsApplication(t, test)
+}
+
+func runAsApplication(t *testing.T, test func(t *testing.T, databaseURL, key string)) {
+	t.Helper()
 	t.Run("postgres as the application's role", func(t *testing.T) {
 		_, application := roles(t)
 		test(t, application.URL, newKeyFor(t, application.URL, "worker", allScopes))

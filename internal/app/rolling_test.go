@@ -23,17 +23,16 @@ import (
 // Replicas are stopped and started again, one after the other, as a deployment does, and nobody who sends
 // reports meanwhile notices.
 func TestRolling_Restart_LosesNoRequest(t *testing.T) {
-	databaseURL := storetest.Postgres(t)
-	key := newKey(t, databaseURL)
-	replicas := launchThree(t, databaseURL)
-	l := startLoad(t, key, replicas, true)
+	_, application := roles(t)
+	replicas := launchThree(t, application.URL)
+	l := startLoad(t, newKeyFor(t, application.URL, "worker", allScopes), replicas, true)
 	for _, r := range replicas {
 		l.goesOn()
 		l.replace(r, binary)
 	}
 	l.goesOn()
 	l.end()
-	l.checkStored(databaseURL)
+	l.checkStored(application.URL)
 }
 
 // A connection that the server has taken before it stops is not dropped: it may have a request on it.
@@ -121,27 +120,37 @@ func TestRolling_Upgrade_NoFailedRequest(t *testing.T) {
 // upgrade is taken back.
 func TestRolling_OlderBinaryOnNewerSchema_GetsReady(t *testing.T) {
 	next := nextVersion(t)
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		migrate := command(t, t.TempDir(), []string{"NUMORA_DATABASE_URL=" + databaseURL}, "migrate")
-		migrate.Path = next.binary
-		if output, err := migrate.CombinedOutput(); err != nil {
-			t.Fatalf("migrate: %v: %s", err, output)
-		}
+	getsReady := func(t *testing.T, databaseURL string, environment ...string) {
+		migrateAs(t, next, environment...)
 		for _, setting := range []string{"auto", "off"} {
 			r := newReplica(t, databaseURL, "NUMORA_MIGRATE="+setting, "NUMORA_DRAIN_DELAY=0s")
 			r.launch(binary)
 			awaitReady(t, r)
 			r.stop()
 		}
+	}
+	storetest.Engines(t, func(t *testing.T, databaseURL string) { getsReady(t, databaseURL, "NUMORA_DATABASE_URL="+databaseURL) })
+	t.Run("postgres as the application's role", func(t *testing.T) {
+		ownerURL, application := roles(t)
+		getsReady(t, application.URL, "NUMORA_DATABASE_URL="+ownerURL, "NUMORA_APPLICATION_ROLE="+application.Name)
 	})
+}
+
+// migrateAs runs migrate of this version.
+func migrateAs(t *testing.T, v version, environment ...string) {
+	t.Helper()
+	migrate := command(t, t.TempDir(), environment, "migrate")
+	migrate.Path = v.binary
+	if output, err := migrate.CombinedOutput(); err != nil {
+		t.Fatalf("migrate: %v: %s", err, output)
+	}
 }
 
 // A newer binary that may not migrate lives, and waits for who does.
 func TestRolling_NewerBinaryOnOlderSchema_WaitsAndSaysForWhat(t *testing.T) {
 	next := nextVersion(t)
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		newKey(t, databaseURL) // migrates
-		r := newReplica(t, databaseURL, "NUMORA_MIGRATE=off", "NUMORA_DRAIN_DELAY=0s")
+	waits := func(t *testing.T, databaseURL, setting string) *replica {
+		r := newReplica(t, databaseURL, "NUMORA_MIGRATE="+setting, "NUMORA_DRAIN_DELAY=0s")
 		r.launch(next.binary)
 		said := fmt.Sprintf("version %d, this binary needs %d; run numora-delivery migrate", next.level-1, next.level)
 		until(t, "the log says "+said, func() bool { r.checkLives(); return r.logs.contain(said) })
@@ -150,8 +159,21 @@ func TestRolling_NewerBinaryOnOlderSchema_WaitsAndSaysForWhat(t *testing.T) {
 				t.Errorf("%s: %d, want %d", path, got, want)
 			}
 		}
-		r.stop()
+		return r
+	}
+	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+		newKey(t, databaseURL) // migrates
+		waits(t, databaseURL, "off").stop()
 	})
+	for _, setting := range []string{"off", "auto"} { // it owns nothing that it could migrate
+		t.Run("postgres as the application's role, "+setting, func(t *testing.T) {
+			ownerURL, application := roles(t)
+			r := waits(t, application.URL, setting)
+			migrateAs(t, next, "NUMORA_DATABASE_URL="+ownerURL, "NUMORA_APPLICATION_ROLE="+application.Name)
+			awaitReady(t, r)
+			r.stop()
+		})
+	}
 }
 
 // load is clients that send, each, the next request as soon as the last was answered, and count what is not

@@ -80,6 +80,7 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 		return err
 	}
 	s.authenticator = apikey.NewAuthenticator(s.db, time.Now)
+	s.database = readiness{ask: s.db.Ready, timeout: settings.RequestTimeout.Duration, now: time.Now}
 	return errors.Join(s.run(ctx), s.db.Close())
 }
 
@@ -107,6 +108,7 @@ type server struct {
 	screen        io.Writer
 
 	connections        connections
+	database           readiness
 	prepared, draining atomic.Bool
 }
 
@@ -117,7 +119,7 @@ func (s *server) ready(ctx context.Context) error {
 	case !s.prepared.Load():
 		return errors.New("the server is starting")
 	}
-	return s.db.Ready(ctx)
+	return s.database.check(ctx)
 }
 
 func (s *server) run(ctx context.Context) error {

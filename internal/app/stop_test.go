@@ -67,7 +67,7 @@ func TestServe_LeavesNoGoroutineBehind(t *testing.T) {
 	for name, endpoint := range map[string]string{"untraced": "", "traced": "http://127.0.0.1:1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-			storetest.Engines(t, func(t *testing.T, databaseURL string) {
+			onEachDatabase(t, func(t *testing.T, databaseURL string) {
 				before := goleak.IgnoreCurrent()
 				server := serveHere(t, settings(databaseURL))
 				client := http.Client{Transport: &http.Transport{}}

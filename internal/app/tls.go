@@ -14,8 +14,8 @@ import (
 	"github.com/numora/delivery/internal/config"
 )
 
-// certificateCheckEvery is how often the files of the certificate are looked at; tests shorten it.
-var certificateCheckEvery = 5 * time.Second
+// certificateCheckEvery is how often the files of the certificate are looked at.
+const certificateCheckEvery = 5 * time.Second
 
 // certificate is the one that the server presents, as its files have it.
 type certificate struct {

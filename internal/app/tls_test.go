@@ -54,7 +54,8 @@ func TestServe_TLS(t *testing.T) {
 	writeCertificate(t, certFile, keyFile, 1)
 	databaseURL := storetest.SQLite(t)
 	environment := []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_TLS_CERT_FILE=" + certFile, "NUMORA_TLS_KEY_FILE=" + keyFile}
-	s := startIn(t, t.TempDir(), newKey(t, databaseURL), environment, "serve", "--listen", "127.0.0.1:0")
+	var logs told
+	s := startRead(t, t.TempDir(), newKey(t, databaseURL), logs.add, environment, "serve", "--listen", "127.0.0.1:0")
 	address := strings.TrimPrefix(s.url, "http://")
 
 	issuer, err := os.ReadFile(certFile)
@@ -105,6 +106,7 @@ func TestServe_TLS(t *testing.T) {
 	}
 	check(t, os.WriteFile(keyFile, []byte("no key"), 0o600))
 	writeCertificate(t, certFile, filepath.Join(folder, "other.key"), 2)
+	until(t, "it complains of the files", func() bool { return strings.Contains(logs.String(), "the certificate's files cannot be loaded") })
 	get()
 	if !shown("1")() {
 		t.Error("it presents a certificate without its key")
@@ -115,6 +117,9 @@ func TestServe_TLS(t *testing.T) {
 	check(t, s.command.Process.Signal(os.Interrupt))
 	if code := s.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+	if strings.Contains(logs.String(), "TLS handshake") {
+		t.Error("the log tells of each client that does not get as far as a request")
 	}
 }
 

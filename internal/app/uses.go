@@ -15,6 +15,9 @@ func (s *server) noteUses(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			_ = s.authenticator.NoteUses(last) // whatever it lacks is less than a minute
+			cancel()
 			return
 		case <-time.After(noteUsesEvery):
 		}

@@ -63,7 +63,8 @@ func playTwins(orders *json.Decoder, answers *json.Encoder) (err error) {
 			Ready:         func(context.Context) error { return nil },
 			// As the server has them by default; no report here comes near them.
 			RequestTimeout: 3 * time.Second, BodyTimeout: 10 * time.Second, Limits: httpapi.Limits{InWork: 256, Queued: 1024},
-			Logger: slog.New(twin.logs), Observer: twin.observer,
+			RateLimits: httpapi.RateLimits{Key: 1_000_000_000, Address: 1_000_000_000},
+			Logger:     slog.New(twin.logs), Observer: twin.observer,
 		})
 		if err != nil {
 			return err

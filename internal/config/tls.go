@@ -42,7 +42,7 @@ func checkOrigins(origins []string) (problems []string) {
 	for _, origin := range origins {
 		parsed, err := url.Parse(origin)
 		wellFormed := err == nil && slices.Contains([]string{"http", "https"}, parsed.Scheme) && parsed.Hostname() != "" &&
-			origin == parsed.Scheme+"://"+parsed.Host && origin == strings.ToLower(origin) && !strings.ContainsAny(origin, "*?")
+			parsed.Port() != map[string]string{"http": "80", "https": "443"}[parsed.Scheme] && origin == parsed.Scheme+"://"+parsed.Host && origin == strings.ToLower(origin) && !strings.ContainsAny(origin, "*?")
 		if !wellFormed {
 			problems = append(problems, fmt.Sprintf("NUMORA_CORS_ORIGINS must list origins such as https://console.example, not %s", quoteOrigin(origin)))
 		}

@@ -30,7 +30,7 @@ func TestTLS_Files(t *testing.T) {
 func TestCORSOrigins(t *testing.T) {
 	for origin, good := range map[string]bool{
 		"https://console.example": true, "http://127.0.0.1:3000": true, "https://[::1]:8443": true,
-		"*": false, "": false, "null": false, "console.example": false, "https://": false, "https://console.example/": false,
+		"*": false, "": false, "null": false, "console.example": false, "https://": false, "https://console.example:443": false, "http://console.example:80": false, "https://console.example/": false,
 		"https://*.example": false, "HTTPS://console.example": false, "https://Console.example": false, "https://u:hunter2@console.example": false,
 		"ftp://console.example": false, "https://console.example?key=hunter2": false, " https://console.example": false,
 	} {

@@ -62,20 +62,54 @@ func TestKey_MissingOrUnusable_IsOneIdentical401(t *testing.T) {
 	})
 }
 
+// guarded are the operations that need a key, with requests that are answered 2xx, or say that there is nothing.
+var guarded = []struct {
+	scope              apikey.Scope
+	method, path, body string
+}{
+	{apikey.DeliveryWrite, http.MethodPost, "/v1/documents/" + documentID + "/delivery", reportBody("one")},
+	{apikey.DeliveryRead, http.MethodGet, "/v1/documents/" + documentID + "/delivery", ""},
+	{apikey.DeliveryRead, http.MethodGet, "/v1/delivery/attempts/019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55", ""},
+	{apikey.DeliveryRead, http.MethodGet, "/v1/delivery/attempts", ""},
+	{apikey.DeliveryRead, http.MethodGet, "/v1/deliveries", ""},
+	{apikey.DeliveryRead, http.MethodGet, "/v1/delivery/outbox?provider=dynamics365", ""},
+	{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims", `{"provider":"sap"}`},
+	{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims/" + unknownClaim + "/extend", `{}`},
+	{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims/" + unknownClaim + "/release", ""},
+	{apikey.DeliveryRequeue, http.MethodPost, "/v1/documents/" + documentID + "/actions/retry-push", `{"provider":"dynamics365","force":true}`},
+	{apikey.DocumentsRead, http.MethodGet, "/v1/documents/" + documentID, ""},
+	{apikey.DocumentsWrite, http.MethodPut, "/v1/documents/" + documentID, `{"status":"reviewed"}`},
+}
+
+func TestGuarded_AreAllThatTheContractHas(t *testing.T) {
+	schema, err := contract()
+	check(t, err)
+	scoped := 0
+	for _, item := range schema.Paths.Map() {
+		for _, operation := range item.Operations() {
+			if operation.Extensions["x-required-scope"] != nil {
+				scoped++
+			}
+		}
+	}
+	if scoped != len(guarded) {
+		t.Errorf("%d operations need a key, %d are tested", scoped, len(guarded))
+	}
+}
+
+func TestKey_Missing_Is401WhateverIsAsked(t *testing.T) {
+	eachEngine(t, func(t *testing.T, a *api) {
+		for _, operation := range guarded {
+			t.Run(operation.method+" "+operation.path, func(t *testing.T) {
+				a.do(operation.method, operation.path, []byte(operation.body), with("Authorization")).wantsError(t, http.StatusUnauthorized, "unauthorized")
+			})
+		}
+	})
+}
+
 func TestScope_Missing_Is403NamingIt(t *testing.T) {
 	eachEngine(t, func(t *testing.T, a *api) {
-		for _, operation := range []struct {
-			scope              apikey.Scope
-			method, path, body string
-		}{
-			{apikey.DeliveryWrite, http.MethodPost, "/v1/documents/" + documentID + "/delivery", reportBody("one")},
-			{apikey.DeliveryRead, http.MethodGet, "/v1/documents/" + documentID + "/delivery", ""},
-			{apikey.DeliveryRead, http.MethodGet, "/v1/delivery/attempts/019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55", ""},
-			{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims", `{"provider":"sap"}`},
-			{apikey.DeliveryRequeue, http.MethodPost, "/v1/documents/" + documentID + "/actions/retry-push", `{"provider":"dynamics365"}`},
-			{apikey.DocumentsRead, http.MethodGet, "/v1/documents/" + documentID, ""},
-			{apikey.DocumentsWrite, http.MethodPut, "/v1/documents/" + documentID, `{"status":"reviewed"}`},
-		} {
+		for _, operation := range guarded {
 			var others []apikey.Scope
 			for _, scope := range apikey.Scopes() {
 				if scope != operation.scope {
@@ -95,7 +129,7 @@ func TestScope_Missing_Is403NamingIt(t *testing.T) {
 				t.Errorf("%s %s: %s is not enough", operation.method, operation.path, operation.scope)
 			}
 		}
-		if got := a.status(documentID); got != "push_succeeded" { // the one report that was allowed
+		if got := a.status(documentID); got != "push_pending" { // it was requeued after the one report that was allowed
 			t.Errorf("status is %s", got)
 		}
 	})

@@ -70,6 +70,7 @@ func gated(t *testing.T, limits httpapi.Limits, timeout time.Duration) (*api, ga
 	a := newAPI(t, storetest.SQLite(t), delivery.Settings{}, func(c *httpapi.Config) {
 		c.Limits, c.Observer, c.RequestTimeout = limits, observer, timeout
 	})
+	a.unwatched = true // a request that is held may write while another one is refused
 	g := gate{a.store, make(chan context.Context, 100), make(chan struct{})}
 	a.serve(delivery.NewService(g, delivery.Settings{}, time.Now), a.store, a.store.Ready)
 	return a, g, observer

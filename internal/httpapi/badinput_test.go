@@ -1,10 +1,12 @@
 package httpapi_test
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,14 @@ import (
 // good is a report whose members a test replaces or adds to, one at a time.
 func good(executionID, members string) string {
 	return fmt.Sprintf(`{"provider":"dynamics365","status":"failed","execution_id":%q,"attempted_at":"2026-03-24T03:00:00Z"%s}`, executionID, members)
+}
+
+// badURLs are as they stand in JSON.
+var badURLs = []string{
+	"", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://crm.example/", "//crm.example/1",
+	"/rows/1", "crm.example", "http:crm.example", "http:///rows", "https://", "https://?x", "https://user@crm.example/", "https://u:p@crm.example/",
+	"https://crm.example\\\\@evil.example/", "https://crm.example/a b", "https://crm.example/\\n", "https://:80/", "https://crm.example:port/",
+	"\\thttps://crm.example/", "https://crm\u202eelpmaxe/", "https://crm.example/\u2028", "h", "http:/x", "https://crm.example/" + strings.Repeat("x", 3000),
 }
 
 func TestBadBody_IsRefusedAndLeavesNothing(t *testing.T) {
@@ -81,6 +91,7 @@ func TestBadBody_IsRefusedAndLeavesNothing(t *testing.T) {
 		{"error_code with a line end", good("one", `,"error_code":"a\n"`), []string{"error_code"}},
 		{"error_message empty", good("one", `,"error_message":""`), []string{"error_message"}},
 		{"error_message too long", good("one", `,"error_message":"`+strings.Repeat("x", 16385)+`"`), []string{"error_message"}},
+		{"error_message too long, beyond ASCII", good("one", `,"error_message":"`+strings.Repeat("é", 16385)+`"`), []string{"error_message"}},
 		{"succeeded without external_record_id", strings.Replace(good("one", ""), `"failed"`, `"succeeded"`, 1), []string{"external_record_id"}},
 		{"succeeded with external_record_id null", strings.Replace(good("one", `,"external_record_id":null`), `"failed"`, `"succeeded"`, 1), []string{"external_record_id"}},
 		{"many problems at once", `{"status":"succeeded","provider":"","x":1}`, []string{"provider", "x", "execution_id", "attempted_at", "external_record_id"}},
@@ -107,12 +118,7 @@ func TestBadBody_IsRefusedAndLeavesNothing(t *testing.T) {
 			fields     []string
 		}{"attempted_at " + instant, strings.Replace(good("one", ""), "2026-03-24T03:00:00Z", instant, 1), []string{"attempted_at"}})
 	}
-	for _, location := range []string{
-		"", "javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "file:///etc/passwd", "ftp://crm.example/", "//crm.example/1",
-		"/rows/1", "crm.example", "http:crm.example", "http:///rows", "https://", "https://?x", "https://user@crm.example/", "https://u:p@crm.example/",
-		"https://crm.example\\\\@evil.example/", "https://crm.example/a b", "https://crm.example/\\n", "https://:80/", "https://crm.example:port/",
-		"\\thttps://crm.example/", "https://crm\u202eelpmaxe/", "https://crm.example/\u2028", "h", "http:/x", "https://crm.example/" + strings.Repeat("x", 3000),
-	} {
+	for _, location := range badURLs {
 		cases = append(cases, struct {
 			name, body string
 			fields     []string
@@ -194,6 +200,11 @@ func TestGoodButUnusual_IsRecorded(t *testing.T) {
 		a.report(good("!~"+strings.Repeat("x", 253), "")).wants(t, http.StatusCreated)
 		a.report(good("a", "")).wants(t, http.StatusCreated)
 		a.report(good("A", "")).wants(t, http.StatusCreated)
+		for _, id := range []string{"a", "A"} {
+			if ids, _ := a.page(url.Values{"execution_id": {id}}); !slices.Equal(ids, []string{id}) {
+				t.Errorf("%s finds %v", id, ids)
+			}
+		}
 		a.report(strings.Replace(reportBody("code"), `"status"`, `"error_code":"on succeeded","status"`, 1)).wants(t, http.StatusCreated)
 	})
 }
@@ -219,17 +230,29 @@ func TestBadMediaType_Is415(t *testing.T) {
 }
 
 func TestLargeBody_Is413(t *testing.T) {
+	padded := func(executionID string, size int) string {
+		body := good(executionID, "")
+		return strings.Repeat(" ", size-len(body)) + body
+	}
+	chunked := func(r *http.Request) { r.ContentLength, r.GetBody = -1, nil }
 	eachEngine(t, func(t *testing.T, a *api) {
-		large := []byte(good("one", strings.Repeat(" ", 64<<10)))
-		chunked := func(r *http.Request) { r.ContentLength, r.GetBody = -1, nil }
-		a.report(string(large)).wantsError(t, http.StatusRequestEntityTooLarge, "payload_too_large")
-		a.report(string(large), chunked).wantsError(t, http.StatusRequestEntityTooLarge, "payload_too_large")
-		whole := append(bytes.Repeat([]byte(" "), 64<<10-len(good("one", ""))), good("one", "")...)
-		a.report(string(whole), chunked).wants(t, http.StatusCreated)
+		for _, size := range []int{64<<10 + 1, 128 << 10, 2 << 20} {
+			a.report(padded("one", size)).wantsError(t, http.StatusRequestEntityTooLarge, "payload_too_large")
+			a.report(padded("one", size), chunked).wantsError(t, http.StatusRequestEntityTooLarge, "payload_too_large")
+		}
+		a.report(padded("announced", 64<<10)).wants(t, http.StatusCreated)
+		a.report(padded("chunked", 64<<10), chunked).wants(t, http.StatusCreated)
+		for _, operation := range guarded[1:] {
+			large := []byte(operation.body + strings.Repeat(" ", 64<<10))
+			if operation.body != "" {
+				a.do(operation.method, operation.path, large).wantsError(t, http.StatusRequestEntityTooLarge, "payload_too_large")
+			}
+		}
 	})
 }
 
-func TestBadDocumentID_Is400Or404(t *testing.T) {
+func TestBadDocumentID_Is400Or404_OnAllDatabasesAlike(t *testing.T) {
+	first := map[string]int{} // answers, by request, of the database that was asked first
 	eachEngine(t, func(t *testing.T, a *api) {
 		for _, id := range []string{
 			"%2F", "a%2Fb", "..", "%2e%2e", ".", "%00", "a%00b", "a%20b", "%C3%A9", "%ff", "a%252Fb", "-a", strings.Repeat("a", 129),
@@ -240,12 +263,19 @@ func TestBadDocumentID_Is400Or404(t *testing.T) {
 				{http.MethodGet, "/v1/documents/" + id + "/delivery", ""},
 				{http.MethodGet, "/v1/documents/" + id, ""},
 				{http.MethodPut, "/v1/documents/" + id, `{"status":"reviewed"}`},
+				{http.MethodPost, "/v1/documents/" + id + "/actions/retry-push", `{"provider":"dynamics365"}`},
 				{http.MethodGet, "/v1/delivery/attempts/" + id, ""},
+				{http.MethodGet, "/v1/delivery/attempts?limit=1&document_id=" + id, ""},
 			} {
 				got := a.do(request.method, request.path, []byte(request.body))
 				if got.status != http.StatusBadRequest && got.status != http.StatusNotFound {
 					t.Errorf("%s %.60s: %d %s", request.method, request.path, got.status, got.body)
 				}
+				asked := request.method + " " + request.path
+				if status, known := first[asked]; known && status != got.status {
+					t.Errorf("%.60s: %d, and %d on another database", asked, got.status, status)
+				}
+				first[asked] = got.status
 			}
 		}
 		// Escapes that change nothing are the same id.
@@ -283,6 +313,29 @@ func TestBadQuery_Is400(t *testing.T) {
 			"since=2026-03-24T03:00:00%2B01:00&until=2026-03-24T03:00:00.123456789Z",
 		} {
 			a.get("/v1/documents/"+documentID+"/delivery?"+query).wants(t, http.StatusOK)
+		}
+	})
+}
+
+func TestBadLimitOrCursor_Is400OnEveryList(t *testing.T) {
+	eachEngine(t, func(t *testing.T, a *api) {
+		for _, list := range []string{
+			"/v1/documents/" + documentID + "/delivery?", "/v1/delivery/attempts?", "/v1/deliveries?", "/v1/delivery/outbox?provider=dynamics365&",
+		} {
+			for query, field := range map[string]string{
+				"limit=0": "limit", "limit=-1": "limit", "limit=101": "limit", "limit=abc": "limit", "limit=0x10": "limit", "limit=": "limit",
+				"limit=+1": "limit", "limit=1_0": "limit", "limit=1.0": "limit", "limit=1e1": "limit", "limit=%D9%A1": "limit",
+				"limit=9223372036854775808": "limit", "limit=18446744073709551617": "limit", "limit=null": "limit", "limit=1&limit=1": "limit",
+				"cursor=": "cursor", "cursor=forged": "cursor", "cursor=AAAA": "cursor", "cursor=%00": "cursor", "cursor=%ff": "cursor",
+				"cursor=null": "cursor", "cursor=0": "cursor", "cursor=' OR 1=1 --": "cursor", "cursor=" + strings.Repeat("A", 512): "cursor",
+				"cursor=" + strings.Repeat("A", 513): "cursor", "cursor=" + strings.Repeat("A", 8<<10): "cursor",
+			} {
+				t.Run((list + query)[:min(len(list+query), 80)], func(t *testing.T) {
+					a.get(list+strings.ReplaceAll(query, " ", "%20")).wantsError(t, http.StatusBadRequest, "invalid_payload", field)
+				})
+			}
+			a.get(list+"limit=1").wants(t, http.StatusOK)
+			a.get(list+"limit=100").wants(t, http.StatusOK)
 		}
 	})
 }
@@ -331,6 +384,26 @@ func TestLargeHeaders_Are431(t *testing.T) {
 	})
 }
 
+// What Go's own client would not send.
+func TestRequestID_WithLineEnds_IsOurs(t *testing.T) {
+	eachEngine(t, func(t *testing.T, a *api) {
+		for i, field := range []string{"a\r\n b", "a\n\tSet-Cookie: b", "a\r\n \r\n b"} {
+			body := reportBody(fmt.Sprint("run-", i))
+			connection, from := a.sendHead(reportPath, a.key, fmt.Sprintf("X-Request-Id: %s\r\nContent-Length: %d\r\n", field, len(body)))
+			_, err := io.WriteString(connection, body)
+			check(t, err)
+			got := readAnswer(t, from)
+			id, _ := got.wants(t, http.StatusCreated)["request_id"].(string)
+			if id == "" || strings.Contains("a b Set-Cookie", id) || id != got.header.Get("x-request-id") || got.header.Get("Set-Cookie") != "" {
+				t.Errorf("%q: headers %v, body %s", field, got.header, got.body)
+			}
+			if line := a.lastLine(); line["request_id"] != id {
+				t.Errorf("%q: the log has %v, want %s", field, line["request_id"], id)
+			}
+		}
+	})
+}
+
 func TestRequestID_IsTheClientsWhenWellFormed(t *testing.T) {
 	eachEngine(t, func(t *testing.T, a *api) {
 		for i, id := range []string{"delivery-callback-success-001", strings.Repeat("a", 128)} {
@@ -339,7 +412,7 @@ func TestRequestID_IsTheClientsWhenWellFormed(t *testing.T) {
 				t.Errorf("%s: header %s, body %s", id, got.header.Get("x-request-id"), got.body)
 			}
 		}
-		for i, ids := range [][]string{{""}, {`"quoted"`}, {"a b"}, {strings.Repeat("a", 129)}, {strings.Repeat("a", 10<<10)}, {"é"}, {"one", "two"}} {
+		for i, ids := range [][]string{{""}, {`"quoted"`}, {"a b"}, {strings.Repeat("a", 129)}, {strings.Repeat("a", 10<<10)}, {"é"}, {"one", "two"}, {"a%0d%0ab"}} {
 			got := a.report(reportBody(fmt.Sprint("bad-", i)), with("x-request-id", ids...))
 			id := got.wants(t, http.StatusCreated)["request_id"]
 			if id == ids[0] || id == "" || id != got.header.Get("x-request-id") {

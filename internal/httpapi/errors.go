@@ -166,7 +166,7 @@ func errConflict(e *delivery.ConflictError) *apiError {
 		status: http.StatusConflict, code: deliveryapi.ErrorCodeConflict, details: details,
 		message: fmt.Sprintf("Execution id %s is already recorded with a different %s; "+
 			"send the original data to replay it, or a new execution_id for a new attempt.",
-			e.ExecutionID, strings.Join(e.Fields, ", ")),
+			apikey.Redact(e.ExecutionID), strings.Join(e.Fields, ", ")),
 	}
 }
 

@@ -42,6 +42,7 @@ func TestContract_EveryExampleIsWhatTheServerAnswers(t *testing.T) {
 	examples, unused := examplesOf(t, contract), maps.Clone(situations)
 	maps.Copy(unused, anywhere)
 	sent := map[string]bool{}
+	application := applicationURL(t)
 	for _, e := range examples {
 		s, known := situations[e.key()]
 		delete(unused, e.key())
@@ -58,7 +59,8 @@ func TestContract_EveryExampleIsWhatTheServerAnswers(t *testing.T) {
 			sent[e.id+" "+e.name] = true
 		}
 		t.Run(e.key(), func(t *testing.T) {
-			storetest.Engines(t, func(t *testing.T, databaseURL string) { bringAbout(t, newAPI(t, databaseURL, s.settings), e, s) })
+			t.Run("sqlite", func(t *testing.T) { bringAbout(t, newAPI(t, storetest.SQLite(t), s.settings), e, s) })
+			t.Run(asApplication, func(t *testing.T) { bringAbout(t, newAPI(t, storetest.Copy(t, application), s.settings), e, s) })
 		})
 	}
 	for key := range unused {

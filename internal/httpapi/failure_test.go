@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,8 +27,11 @@ func (s brokenStore) fail() error {
 	return s.err
 }
 
-func (s brokenStore) Record(context.Context, []delivery.Attempt, *delivery.Registration) ([]delivery.Recorded, error) {
-	return nil, s.fail()
+func (s brokenStore) Record(_ context.Context, attempts []delivery.Attempt, _ *delivery.Registration) ([]delivery.Recorded, error) {
+	if s.err == nil {
+		panic(fmt.Sprintf("a secret in a panic: %+v", attempts))
+	}
+	return nil, s.err
 }
 
 func (s brokenStore) Document(context.Context, string) (delivery.Document, error) {
@@ -105,15 +109,18 @@ func TestFailure_UnavailableStore_Is503WithItsOutcome(t *testing.T) {
 }
 
 func TestFailure_BugOrPanic_Is500WithoutItsText(t *testing.T) {
-	for _, cause := range []error{errors.New("a secret: SELECT * FROM"), nil} {
-		a := broken(t, cause)
+	for _, test := range []struct {
+		cause error // nil: it panics
+		says  string
+	}{{errors.New("a secret: SELECT * FROM"), "a secret: SELECT * FROM"}, {nil, "panic: with a string"}} {
+		a := broken(t, test.cause)
 		got := a.report(reportBody("one"), with("x-request-id", "find-me"))
 		got.wantsError(t, http.StatusInternalServerError, "internal_error")
 		if strings.Contains(string(got.body), "secret") || strings.Contains(string(got.body), "SELECT") {
 			t.Errorf("the answer tells the cause: %s", got.body)
 		}
 		logs := a.logs.String()
-		if !strings.Contains(logs, "find-me") || !strings.Contains(logs, "secret") || !strings.Contains(logs, `"level":"ERROR"`) {
+		if !strings.Contains(logs, "find-me") || !strings.Contains(logs, test.says) || !strings.Contains(logs, `"level":"ERROR"`) {
 			t.Errorf("the log does not help: %s", logs)
 		}
 	}

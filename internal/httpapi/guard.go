@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/numora/delivery/internal/apikey"
+	"github.com/numora/delivery/internal/delivery"
 )
 
 // guard asks who calls, whether they may, and whether they call too often.
@@ -25,7 +27,10 @@ func (g guard) admit(operation *operation) echo.MiddlewareFunc {
 			if errors.Is(err, apikey.ErrUnauthorized) {
 				return g.refuse(c, err)
 			}
-			if err != nil {
+			switch {
+			case errors.Is(err, context.DeadlineExceeded): // it was not waited for any longer
+				return delivery.Unavailable(err)
+			case err != nil:
 				return err
 			}
 			call.key = key

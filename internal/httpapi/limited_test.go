@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -147,24 +146,4 @@ func TestRateLimit_AddressBehindAProxy(t *testing.T) {
 			a.get("/v1/documents/nobody", with("Authorization"), from("192.0.2.2")).wants(t, test.want)
 		})
 	}
-}
-
-// What n8n does with a node of 200 items: all at once, each again until it is answered.
-func TestRateLimit_Defaults_LetManyItemsAtOncePass(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
-		a := limited(t, databaseURL, httpapi.RateLimits{Key: 600_000, Address: 6000})
-		a.register(documentID)
-		var items sync.WaitGroup
-		for i := range 200 {
-			items.Go(func() {
-				for range 5 {
-					got, _, err := a.send(http.MethodPost, "/v1/documents/"+documentID+"/delivery", []byte(reportBody(strconv.Itoa(i))))
-					if err != nil || got.status != http.StatusCreated && got.status != http.StatusOK {
-						t.Errorf("item %d: %d, error %v: %s", i, got.status, err, got.body)
-					}
-				}
-			})
-		}
-		items.Wait()
-	})
 }

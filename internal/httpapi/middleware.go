@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -80,11 +81,20 @@ func recoverPanic(next echo.HandlerFunc) echo.HandlerFunc {
 				if cause == http.ErrAbortHandler {
 					panic(cause) // net/http's own way to end a connection
 				}
-				err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+				err = fmt.Errorf("panic: %s\n%s", describePanic(cause), debug.Stack())
 			}
 		}()
 		return next(c)
 	}
+}
+
+// describePanic is what the log tells of a panic besides where it was. What a program panics with may hold what was sent; of
+// Go's own errors that is known not to be.
+func describePanic(cause any) string {
+	if known, ok := cause.(runtime.Error); ok {
+		return known.Error()
+	}
+	return fmt.Sprintf("with a %T", cause)
 }
 
 // limitTime bounds how long a request may take, all its waiting together, but for the arrival of its body. A client
@@ -128,13 +138,20 @@ func limitHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// holdToRoutes keeps echo from routing what the contract does not have: echo lets the last parameter of a
-// path run on over slashes, and answers OPTIONS by itself.
-func holdToRoutes(next echo.HandlerFunc) echo.HandlerFunc {
+// holdToPaths keeps echo from routing what the contract does not have: echo lets the last parameter of a path run on
+// over slashes.
+func holdToPaths(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if strings.Count(c.Path(), "/") != strings.Count(echo.GetPath(c.Request()), "/") {
 			return echo.ErrNotFound
 		}
+		return next(c)
+	}
+}
+
+// holdToMethods keeps echo from answering OPTIONS by itself.
+func holdToMethods(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
 		if c.Request().Method == http.MethodOptions && c.Get(echo.ContextKeyHeaderAllow) != nil {
 			return echo.ErrMethodNotAllowed
 		}

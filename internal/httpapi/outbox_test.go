@@ -359,7 +359,7 @@ func TestListDeliveryAttempts(t *testing.T) {
 }
 
 func TestOutbox_WhereSettingsNameTheProviders(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+	eachDatabase(t, func(t *testing.T, databaseURL string) {
 		a := newAPI(t, databaseURL, delivery.Settings{Providers: []string{"sap"}})
 		a.put(documentID, `{"status":"reviewed"}`).wants(t, http.StatusCreated)
 		got := a.post("/v1/delivery/claims", `{"provider":"dynamics365"}`)

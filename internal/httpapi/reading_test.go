@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/numora/delivery/internal/delivery"
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // page reads one page of documentID's attempts: their execution ids and the next cursor.
@@ -179,6 +178,10 @@ func TestPutDocument_BadInput(t *testing.T) {
 				t.Errorf("%.80s: the error names %s", body, got.body)
 			}
 		}
+		for _, location := range badURLs {
+			got := a.put("doc_1", `{"status":"reviewed","result_url":"`+location+`"}`)
+			got.wantsError(t, http.StatusBadRequest, "invalid_payload", "result_url")
+		}
 		a.get("/v1/documents/doc_1").wantsError(t, http.StatusNotFound, "not_found")
 		a.put("doc_1", large(16384)).wants(t, http.StatusCreated)
 		a.put("doc_2", deep(32)).wants(t, http.StatusCreated)
@@ -186,7 +189,7 @@ func TestPutDocument_BadInput(t *testing.T) {
 }
 
 func TestPutDocument_WhereSettingsNameTheProviders(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, databaseURL string) {
+	eachDatabase(t, func(t *testing.T, databaseURL string) {
 		a := newAPI(t, databaseURL, delivery.Settings{Providers: []string{"dynamics365", "sap"}})
 		if d := a.put(documentID, `{"status":"reviewed"}`).wants(t, http.StatusCreated)["deliveries"].([]any); len(d) != 2 {
 			t.Errorf("by default it has %v", d)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/numora/delivery/internal/delivery"
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // The source text's three examples, verbatim.
@@ -139,6 +138,39 @@ func TestRecord_SameDataInOtherSpelling_IsAReplay(t *testing.T) {
 	})
 }
 
+// Whichever spelling of an instant comes first, it is kept in ours, and the other is a replay.
+func TestRecord_SameInstantInOtherSpelling_IsAReplay(t *testing.T) {
+	spellings := []struct{ first, then, kept string }{
+		{"2026-03-24T03:00:00.123456789Z", "2026-03-24T03:00:00.123456Z", "2026-03-24T03:00:00.123456Z"},
+		{"2026-03-24T03:00:00.123456Z", "2026-03-24T03:00:00.123456999999Z", "2026-03-24T03:00:00.123456Z"},
+		{"2026-03-24T03:00:00.000000999Z", "2026-03-24T03:00:00Z", "2026-03-24T03:00:00Z"},
+		{"2026-03-24T03:00:00Z", "2026-03-24T03:00:00+00:00", "2026-03-24T03:00:00Z"},
+		{"2026-03-24T03:00:00+00:00", "2026-03-24T03:00:00-00:00", "2026-03-24T03:00:00Z"},
+		{"2026-03-24T03:00:00.100Z", "2026-03-24T03:00:00.1Z", "2026-03-24T03:00:00.1Z"},
+		{"2026-03-24T03:00:00.1Z", "2026-03-24T03:00:00.100000000Z", "2026-03-24T03:00:00.1Z"},
+		{"2026-03-24T04:00:00.5+01:00", "2026-03-23T21:00:00.500-06:00", "2026-03-24T03:00:00.5Z"},
+		{"2026-01-01T00:30:00+05:45", "2025-12-31T18:45:00Z", "2025-12-31T18:45:00Z"},
+		{"2024-02-29T23:59:59.999999999-00:01", "2024-03-01T00:00:59.999999Z", "2024-03-01T00:00:59.999999Z"},
+	}
+	eachEngine(t, func(t *testing.T, a *api) {
+		for i, c := range spellings {
+			t.Run(c.first+" and "+c.then, func(t *testing.T) {
+				at := func(instant string) string {
+					return strings.Replace(good(fmt.Sprint("run-", i), ""), "2026-03-24T03:00:00Z", instant, 1)
+				}
+				first := a.report(at(c.first))
+				if kept := first.wants(t, http.StatusCreated)["attempted_at"]; kept != c.kept {
+					t.Errorf("it is kept as %v, want %s", kept, c.kept)
+				}
+				again := a.report(at(c.then))
+				if again.wants(t, http.StatusOK); !bytes.Equal(again.body, first.body) {
+					t.Errorf("recorded %s, replayed %s", first.body, again.body)
+				}
+			})
+		}
+	})
+}
+
 func TestRecord_SameExecutionOnAnotherDocument_IsAConflict(t *testing.T) {
 	eachEngine(t, func(t *testing.T, a *api) {
 		a.register("other")
@@ -163,15 +195,21 @@ func TestRecord_ConflictNeverShowsStoredValues(t *testing.T) {
 
 func TestRecord_TextStaysText(t *testing.T) {
 	eachEngine(t, func(t *testing.T, a *api) {
+		logged := func() int { return strings.Count(a.logs.String(), "\n") }
 		for i, text := range []string{
 			"line one\r\nline two\x1b[31m", `<script>alert("&")</script>`, "\u202edetrevni", "💣\u2028 é", strings.Repeat("é", 16384),
+			"\r\n{\"level\":\"ERROR\"}\n", "'; DROP TABLE documents; --", `\u0000 %00 %s {{.}} ${x}`, " \t ", "e\u0301 is not é",
 		} {
 			body, err := json.Marshal(map[string]any{
 				"provider": "no-setting-names-it", "status": "failed", "execution_id": fmt.Sprint("text-", i),
 				"error_code": "M8 082", "error_message": text, "external_url": "https://crm.example/?a=1&b=<2>", "attempted_at": "2026-03-24T03:00:00Z",
 			})
 			check(t, err)
+			before := logged()
 			got := a.report(string(body))
+			if lines := logged() - before; lines != 1 {
+				t.Errorf("text %d made %d lines in the log", i, lines)
+			}
 			attempt := got.wants(t, http.StatusCreated)
 			if attempt["error_message"] != text || attempt["error_code"] != "M8 082" {
 				t.Errorf("text %d came back as %q", i, attempt["error_message"])
@@ -179,15 +217,18 @@ func TestRecord_TextStaysText(t *testing.T) {
 			if !bytes.Contains(got.body, []byte("?a=1&b=<2>")) {
 				t.Errorf("the URL is not as it was sent: %s", got.body)
 			}
-		}
-		if lines := strings.Count(strings.TrimSpace(a.logs.String()), "\n") + 1; lines != 6 {
-			t.Errorf("6 requests made %d log lines", lines)
+			if read := a.get(got.header.Get("Location")); !bytes.Equal(read.body, got.body) {
+				t.Errorf("text %d is read as %s", i, read.body)
+			}
+			if again := a.report(string(body)); again.status != http.StatusOK || !bytes.Equal(again.body, got.body) {
+				t.Errorf("text %d is replayed as %d %s", i, again.status, again.body)
+			}
 		}
 	})
 }
 
 func TestRecord_UnknownDocument(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachDatabase(t, func(t *testing.T, url string) {
 		a := newAPI(t, url, delivery.Settings{})
 		got := a.report(reportBody("one"))
 		got.wantsError(t, http.StatusNotFound, "not_found")
@@ -199,7 +240,7 @@ func TestRecord_UnknownDocument(t *testing.T) {
 		a.register(documentID)
 		a.report(reportBody("one")).wants(t, http.StatusCreated)
 	})
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachDatabase(t, func(t *testing.T, url string) {
 		a := newAPI(t, url, delivery.Settings{RegisterUnknown: true, Providers: []string{"sap"}})
 		a.report(reportBody("one")).wants(t, http.StatusCreated)
 		if got := a.status(documentID); got != "push_pending" { // sap is still to be reached

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -108,6 +109,7 @@ func TestCrossOrigin_PagesOfItsOriginsAlone(t *testing.T) {
 		"other scheme":             {send(http.MethodGet, path, "http://console.example"), http.StatusNotFound},
 		"preflight of another":     {send(http.MethodOptions, path, "https://attacker.example", asks), http.StatusMethodNotAllowed},
 		"options, no preflight":    {send(http.MethodOptions, path, console), http.StatusMethodNotAllowed},
+		"preflight beyond a path":  {send(http.MethodOptions, path+"/delivery/more", console, asks), http.StatusNotFound},
 		"preflight of nothing":     {send(http.MethodOptions, "/v1/nothing", console, asks), http.StatusNotFound},
 		"options without a origin": {send(http.MethodOptions, path, "", asks), http.StatusMethodNotAllowed},
 	} {
@@ -170,26 +172,30 @@ func TestRequestID_ThatIsAKey_IsNotUsed(t *testing.T) {
 	})
 }
 
+// chunk is a body in one chunk.
+func chunk(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
+
 // Where one request ends and the next begins is never a matter of opinion.
 func TestMessageBoundaries(t *testing.T) {
 	a := newAPI(t, storetest.SQLite(t), delivery.Settings{})
+	a.register(documentID)
 	for name, test := range map[string]struct {
 		headers string
 		want    []string // the beginnings of what is answered, one after the other
 	}{
-		"chunks and a length":  {"Transfer-Encoding: chunked\r\nContent-Length: 100\r\n\r\n0\r\n\r\n", []string{"HTTP/1.1 404"}}, // and the connection ends
+		"chunks and a length":  {"Transfer-Encoding: chunked\r\nContent-Length: 100\r\n\r\n" + chunk(reportBody("one")), []string{"HTTP/1.1 201", "HTTP/1.1 200"}},
 		"two lengths":          {"Content-Length: 0\r\nContent-Length: 5\r\n\r\n", []string{"HTTP/1.1 400"}},
 		"other than chunks":    {"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", []string{"HTTP/1.1 501"}},
 		"length with a sign":   {"Content-Length: +0\r\n\r\n", []string{"HTTP/1.1 400"}},
-		"folded header":        {"X-One: a\r\n b\r\nContent-Length : 0\r\n\r\n", []string{"HTTP/1.1 400"}},
-		"a length that is one": {"Content-Length: 0\r\n\r\n", []string{"HTTP/1.1 404", "HTTP/1.1 200"}},
+		"space before colon":   {"Content-Length : 0\r\n\r\n", []string{"HTTP/1.1 400"}},
+		"a length that is one": {fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(reportBody("two")), reportBody("two")), []string{"HTTP/1.1 201", "HTTP/1.1 200"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			connection, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
 			check(t, err)
 			defer func() { _ = connection.Close() }()
 			check(t, connection.SetDeadline(time.Now().Add(settled)))
-			_, err = connection.Write([]byte("POST /nothing HTTP/1.1\r\nHost: x\r\n" + test.headers + "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+			_, err = connection.Write([]byte("POST /v1/documents/" + documentID + "/delivery HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + a.key + "\r\n" + test.headers + "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
 			check(t, err)
 			text, err := io.ReadAll(connection)
 			check(t, err)

@@ -96,11 +96,11 @@ func New(config Config) (*API, error) {
 	} else {
 		tracer = noop.NewTracerProvider().Tracer("")
 	}
-	e.Use(accessLog(config.Logger, observer), recoverPanic, limitTime(config.RequestTimeout), limitHeaders)
+	e.Use(accessLog(config.Logger, observer), recoverPanic, limitTime(config.RequestTimeout), limitHeaders, holdToPaths)
 	if len(config.Origins) > 0 {
 		e.Use(crossOrigin(config.Origins))
 	}
-	e.Use(holdToRoutes)
+	e.Use(holdToMethods)
 
 	api := &API{Echo: e, admission: newAdmission(config.Limits, observer)}
 	guard := guard{

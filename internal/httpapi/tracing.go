@@ -18,6 +18,8 @@ func traced(tracer trace.Tracer, operations map[string]*operation) echo.Middlewa
 		return func(c echo.Context) error {
 			request, method := c.Request(), cut(c.Request().Method)
 			ctx := propagation.TraceContext{}.Extract(request.Context(), propagation.HeaderCarrier(request.Header))
+			// What else the caller's trace carries is free text of anybody's, and not for our collector.
+			ctx = trace.ContextWithRemoteSpanContext(ctx, trace.SpanContextFromContext(ctx).WithTraceState(trace.TraceState{}))
 			ctx, span := tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
 			defer span.End()
 			c.SetRequest(request.WithContext(ctx))

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -110,20 +111,39 @@ func TestAppendOnly_ApplicationRole_CannotRewriteHistory(t *testing.T) {
 	}
 	s := opened(t, application.URL, Options{})
 	withHistory(t, s)
-	for _, statement := range []string{
-		"UPDATE delivery_attempts SET status = 'skipped'", "DELETE FROM delivery_attempts", "TRUNCATE delivery_attempts",
-		"ALTER TABLE delivery_attempts ADD COLUMN note text", "ALTER TABLE delivery_attempts DISABLE TRIGGER ALL",
-		"DROP TRIGGER numora_append_only ON delivery_attempts", "DROP TABLE delivery_attempts",
-		"CREATE RULE r AS ON INSERT TO delivery_attempts DO INSTEAD NOTHING",
+	attempts, entries := allHistory(t, s)
+	run(t, s, "GRANT ALL ON delivery_attempts, audit_entries TO CURRENT_USER") // which it has nothing of to give
+	ownerRole := asked(t, s, "SELECT quote_ident(tableowner) FROM pg_tables WHERE tablename = 'delivery_attempts'")
+	statements := []string{
+		"UPDATE delivery_attempts SET status = 'skipped'", "UPDATE audit_entries SET reason = NULL",
+		"INSERT INTO delivery_attempts SELECT * FROM delivery_attempts ON CONFLICT (id) DO UPDATE SET status = 'skipped'",
+		"INSERT INTO audit_entries SELECT * FROM audit_entries ON CONFLICT (id) DO UPDATE SET reason = NULL",
+		"DELETE FROM deliveries", "DELETE FROM documents", "DELETE FROM api_keys", "DELETE FROM claims", "TRUNCATE documents CASCADE",
 		"CREATE OR REPLACE FUNCTION numora_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-		"UPDATE audit_entries SET reason = NULL", "DELETE FROM audit_entries", "TRUNCATE audit_entries", "DROP TABLE audit_entries",
-		"DELETE FROM deliveries", "DELETE FROM documents", "DELETE FROM api_keys", "DELETE FROM claims",
-		"SET session_replication_role = 'replica'", "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)",
-	} {
+		"ALTER FUNCTION numora_refuse_change() RENAME TO elsewhere", "DROP FUNCTION numora_refuse_change() CASCADE",
+		"DROP INDEX delivery_attempts_execution_id_key", "DROP SCHEMA public CASCADE",
+		"SET session_replication_role = 'replica'", "ALTER ROLE CURRENT_USER SUPERUSER", "SET ROLE " + ownerRole,
+		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)",
+	}
+	for _, table := range []string{"delivery_attempts", "audit_entries"} {
+		for _, statement := range []string{
+			"DELETE FROM %s", "TRUNCATE %s", "DROP TABLE %s", "DROP TABLE %s CASCADE", "ALTER TABLE %s ADD COLUMN note text", "ALTER TABLE %s DROP COLUMN request_id",
+			"ALTER TABLE %s RENAME TO elsewhere", "ALTER TABLE %s OWNER TO CURRENT_USER", "ALTER TABLE %s ENABLE ROW LEVEL SECURITY",
+			"ALTER TABLE %s DISABLE TRIGGER ALL", "ALTER TABLE %s DISABLE TRIGGER USER", "ALTER TABLE %s DISABLE TRIGGER numora_append_only",
+			"DROP TRIGGER numora_append_only ON %s", "CREATE RULE r AS ON INSERT TO %s DO INSTEAD NOTHING",
+			"CREATE TRIGGER t BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+		} {
+			statements = append(statements, fmt.Sprintf(statement, table))
+		}
+	}
+	for _, statement := range statements {
 		var failure *pgconn.PgError
 		if err := s.writer.Exec(statement).Error; !errors.As(err, &failure) || failure.Code != "42501" {
 			t.Errorf("%s: %v", statement, err)
 		}
+	}
+	if attemptsAfter, entriesAfter := allHistory(t, s); attemptsAfter[0] != attempts[0] || entriesAfter[0] != entries[0] {
+		t.Errorf("it was %+v, %+v and is %+v, %+v", attempts, entries, attemptsAfter, entriesAfter)
 	}
 	if err := s.Ready(t.Context()); err != nil {
 		t.Error(err)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/delivery"
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 func cancelled(t *testing.T) context.Context {
@@ -22,7 +21,7 @@ func cancelled(t *testing.T) context.Context {
 // A client that hangs up must not decide a commit.
 func TestWrites_GoOnWhenTheCallerHasGone(t *testing.T) {
 	key := apikey.Key{ID: "0123456789abcdef", Kind: apikey.Live, Name: "worker", Scopes: apikey.Scopes(), CreatedAt: recordedAt(0)}
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		gone := cancelled(t)
 		if _, created, err := s.PutDocument(gone, documentID, delivery.Registration{Stage: delivery.Reviewed}, nil); err != nil || !created {
@@ -49,7 +48,7 @@ func TestWrites_GoOnWhenTheCallerHasGone(t *testing.T) {
 }
 
 func TestRecord_GoesOnWhenTheCallerGoesInItsMidst(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		register(t, s)
 		ctx, hangUp := context.WithCancel(t.Context())
@@ -77,7 +76,7 @@ func TestRecord_GoesOnWhenTheCallerGoesInItsMidst(t *testing.T) {
 }
 
 func TestReads_EndWhenTheCallerHasGone(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		register(t, s)
 		a := failedAttempt(1, "run-1", documentID, "dynamics365")

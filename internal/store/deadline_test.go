@@ -16,7 +16,7 @@ import (
 // The deadline of a request reaches the statement that waits for somebody else's lock: the write is given up for
 // certain, and the next one succeeds.
 func TestRecord_Deadline_EndsTheWaitingForALock(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		register(t, s)
 		other := opened(t, url, Options{})
@@ -43,7 +43,7 @@ func TestRecord_Deadline_EndsTheWaitingForALock(t *testing.T) {
 }
 
 func TestRecord_EveryStatement_HasTheDeadlineOfTheRequest(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		register(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -77,7 +77,7 @@ func TestRecord_EveryStatement_HasTheDeadlineOfTheRequest(t *testing.T) {
 // The connection keeps the deadline of what is recorded without a transaction: whoever waits for a server that does not
 // answer is told in time that nobody knows, and the connection's next user has a deadline of its own.
 func TestRecord_Deadline_IsKeptByTheConnection(t *testing.T) {
-	url := storetest.Postgres(t)
+	url := applicationURL(t)
 	register(t, migrated(t, url))
 	s := opened(t, url, Options{Connections: 1})
 	within := func(n int, limit time.Duration) error {
@@ -102,8 +102,8 @@ func TestRecord_Deadline_IsKeptByTheConnection(t *testing.T) {
 		t.Error("the deadline of one who is done has ended the session")
 	}
 
-	run(t, s, "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END'")
-	run(t, s, "CREATE TRIGGER linger BEFORE INSERT ON delivery_attempts FOR EACH ROW EXECUTE FUNCTION linger()")
+	storetest.AsOwner(t, url, "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END'")
+	storetest.AsOwner(t, url, "CREATE TRIGGER linger BEFORE INSERT ON delivery_attempts FOR EACH ROW EXECUTE FUNCTION linger()")
 	began := time.Now()
 	err := within(2, limit)
 	var unavailable *delivery.UnavailableError
@@ -115,7 +115,7 @@ func TestRecord_Deadline_IsKeptByTheConnection(t *testing.T) {
 	}
 	other := opened(t, url, Options{})
 	run(t, other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%INSERT INTO delivery_attempts%' AND pid <> pg_backend_pid()")
-	run(t, other, "DROP TRIGGER linger ON delivery_attempts")
+	storetest.AsOwner(t, url, "DROP TRIGGER linger ON delivery_attempts")
 	if err := within(2, limit); err != nil {
 		t.Errorf("sent again: %v", err)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/numora/delivery/internal/apikey"
 	"github.com/numora/delivery/internal/delivery"
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 var instants = map[string]time.Time{
@@ -21,7 +20,7 @@ var instants = map[string]time.Time{
 }
 
 func TestInstants_ComeBackAsTheyWereStored(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		if s.writer.Name() == "postgres" {
 			set(t, url, "timezone", "'Asia/Kathmandu'") // a server's zone must not show
@@ -63,7 +62,7 @@ func TestInstants_ComeBackAsTheyWereStored(t *testing.T) {
 func TestInstants_AreCutToTheMicrosecondOnBothEngines(t *testing.T) {
 	given := time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.FixedZone("", -5*3600))
 	want := time.Date(2027, 1, 1, 4, 59, 59, 999_999_000, time.UTC)
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		if err := s.AddKey(t.Context(), apikey.Key{ID: "key", Kind: apikey.Live, CreatedAt: given}, "tests"); err != nil {
 			t.Fatal(err)
@@ -76,7 +75,7 @@ func TestInstants_AreCutToTheMicrosecondOnBothEngines(t *testing.T) {
 
 // Engines order what is stored, so the order of the stored form must be that of time.
 func TestInstants_SortAsTheyFollow(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		for name, createdAt := range instants {
 			if err := s.AddKey(t.Context(), apikey.Key{ID: name, Kind: apikey.Live, CreatedAt: createdAt}, "tests"); err != nil {

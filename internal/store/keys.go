@@ -122,7 +122,8 @@ func (s *Store) MarkUsed(ctx context.Context, uses map[string]time.Time) error {
 	return s.write(ctx, func(tx *gorm.DB) error {
 		for _, id := range slices.Sorted(maps.Keys(uses)) {
 			at := instant{uses[id]}
-			marked := tx.Model(&keyRow{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, at).Update("last_used_at", at)
+			marked := tx.Model(&keyRow{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at <= ?)", id, instant{at.Add(-apikey.UseInterval)}).
+				Update("last_used_at", at)
 			if marked.Error != nil {
 				return fmt.Errorf("mark an API key as used: %w", marked.Error)
 			}

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/numora/delivery/internal/delivery"
+	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // opened is a store on the database that url names, as it is; it is closed with the test.
@@ -25,10 +27,30 @@ func opened(t *testing.T, url string, options Options) *Store {
 func migrated(t *testing.T, url string) *Store {
 	t.Helper()
 	s := opened(t, url, Options{Create: true})
-	if err := s.Migrate(t.Context()); err != nil {
+	if err := s.Migrate(t.Context()); err != nil && !errors.Is(err, ErrNotOwner) { // then it is, see applicationURL
 		t.Fatal(err)
 	}
 	return s
+}
+
+// applicationURL returns the URL of a new PostgreSQL database by a role that owns nothing of it, as servers best have. Its
+// owner has migrated it.
+func applicationURL(t *testing.T) string {
+	t.Helper()
+	url := storetest.Postgres(t)
+	application := storetest.ApplicationRole(t, url)
+	owner := opened(t, url, Options{ApplicationRole: application.Name})
+	if err := owner.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return application.URL
+}
+
+// eachEngine runs test on a fresh database of each engine, on PostgreSQL by the application's role: for what servers do.
+func eachEngine(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, storetest.SQLite(t)) })
+	t.Run("postgres as the application's role", func(t *testing.T) { test(t, applicationURL(t)) })
 }
 
 // run runs one statement as the store's writer does.

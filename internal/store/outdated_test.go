@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/numora/delivery/internal/delivery"
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // What a server of the version before writes, in the columns that it knows.
@@ -21,7 +20,7 @@ const (
 // A server of the version before goes on serving on the schema, until it is replaced, and may have served on it for
 // years: whatever it leaves is known to the outbox when somebody looks.
 func TestOutdated_WhatAnOlderServerWrote_IsCaughtUpWith(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		began := instant{delivery.NewInstant(time.Now().Add(-time.Hour))}
 		later := instant{began.Add(time.Minute)}

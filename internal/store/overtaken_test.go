@@ -50,7 +50,7 @@ func TestRecord_WhoIsOvertaken_RecordsWhatIsSoAfterwards(t *testing.T) {
 		"ByTheSameExecutionOfAnotherDocument": {stranger, delivery.Conflicting, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := storetest.Postgres(t)
+			url := applicationURL(t)
 			s := migrated(t, url)
 			register(t, s)
 			for _, id := range []string{elsewhere, "neighbour"} {
@@ -90,7 +90,7 @@ func TestRecord_WhoIsOvertaken_RecordsWhatIsSoAfterwards(t *testing.T) {
 
 // Where a row was, it may be again, as another one.
 func TestRecord_WhoseDeliveryIsBackInItsPlace_SeesThatItWasChanged(t *testing.T) {
-	url := storetest.Postgres(t)
+	url := applicationURL(t)
 	s := migrated(t, url)
 	register(t, s)
 	other := opened(t, url, Options{})
@@ -101,7 +101,7 @@ func TestRecord_WhoseDeliveryIsBackInItsPlace_SeesThatItWasChanged(t *testing.T)
 			if _, err := other.Record(t.Context(), []delivery.Attempt{failedAttempt(i, fmt.Sprint("run-", i), documentID, "dynamics365")}, nil); err != nil {
 				t.Error(err)
 			}
-			run(t, other, "VACUUM (INDEX_CLEANUP ON) deliveries")
+			storetest.AsOwner(t, url, "VACUUM (INDEX_CLEANUP ON) deliveries")
 		}
 		if after := place(); after != before {
 			t.Errorf("it was at %s and is at %s: this test shows nothing", before, after)
@@ -115,7 +115,7 @@ func TestRecord_WhoseDeliveryIsBackInItsPlace_SeesThatItWasChanged(t *testing.T)
 
 // A table that is written anew puts rows, which one transaction wrote, where others of it were.
 func TestRecord_WhoseDeliveriesHaveMoved_MovesNoOtherOn(t *testing.T) {
-	url := storetest.Postgres(t)
+	url := applicationURL(t)
 	s := migrated(t, url)
 	for _, registered := range []struct {
 		id        string
@@ -125,7 +125,7 @@ func TestRecord_WhoseDeliveriesHaveMoved_MovesNoOtherOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run(t, s, "DELETE FROM deliveries WHERE document_id = 'gone'") // it leaves a gap that the others move up into
+	storetest.AsOwner(t, url, "DELETE FROM deliveries WHERE document_id = 'gone'") // it leaves a gap that the others move up into
 	other := opened(t, url, Options{})
 	places := func() string {
 		return asked(t, other, "SELECT string_agg(provider || ctid::text, ' ' ORDER BY provider) FROM deliveries")
@@ -133,7 +133,7 @@ func TestRecord_WhoseDeliveriesHaveMoved_MovesNoOtherOn(t *testing.T) {
 	meanwhile(t, s, func() {
 		// What was deleted is left out as soon as no other session may see it any more.
 		before, limit := places(), time.Now().Add(10*time.Second)
-		for run(t, other, "VACUUM FULL deliveries"); places() == before; run(t, other, "VACUUM FULL deliveries") {
+		for storetest.AsOwner(t, url, "VACUUM FULL deliveries"); places() == before; storetest.AsOwner(t, url, "VACUUM FULL deliveries") {
 			if time.Now().After(limit) {
 				t.Errorf("they still are at %s: this test shows nothing", before)
 				return
@@ -173,7 +173,7 @@ func wantTries(t *testing.T, s *Store, want map[string]int) {
 
 // The statement commits by itself: who loses the connection over it does not know what became of it.
 func TestRecord_ConnectionLostOverTheStatement_LeavesTheOutcomeOpen(t *testing.T) {
-	url := storetest.Postgres(t)
+	url := applicationURL(t)
 	s := migrated(t, url)
 	register(t, s)
 	other := opened(t, url, Options{})
@@ -214,7 +214,7 @@ func TestPostgres_WroteNothing_IsSaidOnlyOfWhatIsCertain(t *testing.T) {
 // Few in a transaction cost nearly what many do: what is less than what is being written, and not enough by itself, waits
 // for more or for that.
 func TestGroup_AnotherWriter_BeginsWhenAsMuchWaitsAsIsBeingWritten_OrEnough(t *testing.T) {
-	s := migrated(t, storetest.Postgres(t))
+	s := migrated(t, applicationURL(t))
 	register(t, s)
 	most, recorded := s.engine.writers(), 0
 	for name, test := range map[string]struct{ writers, writing, wanted int }{
@@ -260,7 +260,7 @@ func TestGroup_AnotherWriter_BeginsWhenAsMuchWaitsAsIsBeingWritten_OrEnough(t *t
 
 // Who leads writes its own report, and is not kept by what came meanwhile.
 func TestGroup_WhoLeads_DoesNotWriteWhatCameMeanwhile(t *testing.T) {
-	s := migrated(t, storetest.Postgres(t))
+	s := migrated(t, applicationURL(t))
 	register(t, s)
 	begun, goOn := make(chan struct{}, 2), make(chan struct{})
 	err := s.writer.Callback().Row().Before("gorm:row").Register("test:hold", func(db *gorm.DB) {

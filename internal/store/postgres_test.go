@@ -47,7 +47,7 @@ func parse(t *testing.T, databaseURL string) *url.URL {
 func set(t *testing.T, databaseURL, setting, value string) {
 	t.Helper()
 	name := path.Base(parse(t, databaseURL).Path)
-	administer(t, databaseURL, fmt.Sprintf("ALTER DATABASE %s SET %s = %s", name, setting, value))
+	storetest.AsOwner(t, databaseURL, fmt.Sprintf("ALTER DATABASE %s SET %s = %s", name, setting, value))
 }
 
 func TestPostgres_Sessions_CommitDurably(t *testing.T) {
@@ -56,7 +56,7 @@ func TestPostgres_Sessions_CommitDurably(t *testing.T) {
 		"remote_apply": "remote_apply", // is more than on, and somebody's choice
 	} {
 		t.Run(setting, func(t *testing.T) {
-			databaseURL := storetest.Postgres(t)
+			databaseURL := applicationURL(t)
 			set(t, databaseURL, "synchronous_commit", setting)
 			s := opened(t, databaseURL, Options{Create: true})
 			everyConnection(t, s.writer, func(name string, conn *sql.Conn) {
@@ -75,7 +75,7 @@ func TestPostgres_Sessions_CommitDurably(t *testing.T) {
 // What else recording rests on: a statement sees what was committed before it, or of two twins one could fail;
 // a plan made for an empty table does not scan it for ever; and nobody keeps a delivery from the others.
 func TestPostgres_Sessions_HaveTheStoresSettingsWhateverTheDefaults(t *testing.T) {
-	databaseURL := storetest.Postgres(t)
+	databaseURL := applicationURL(t)
 	set(t, databaseURL, "default_transaction_isolation", "'serializable'")
 	set(t, databaseURL, "enable_seqscan", "on")
 	set(t, databaseURL, "jit", "on")
@@ -118,13 +118,12 @@ func TestPostgres_Sessions_CommitDurablyWhateverTheURLSays(t *testing.T) {
 func pretendFsync(t *testing.T, databaseURL, value string) {
 	t.Helper()
 	set(t, databaseURL, "search_path", "public, pg_catalog")
-	administer(t, databaseURL, `CREATE OR REPLACE FUNCTION public.current_setting(name text) RETURNS text LANGUAGE sql
+	storetest.AsOwner(t, databaseURL, `CREATE OR REPLACE FUNCTION public.current_setting(name text) RETURNS text LANGUAGE sql
 			RETURN CASE name WHEN 'fsync' THEN '`+value+`' ELSE pg_catalog.current_setting(name) END`)
 }
 
 func TestPostgres_FsyncOff_IsNotReadyAndRefusesWrites(t *testing.T) {
-	databaseURL := storetest.Postgres(t)
-	migrated(t, databaseURL)
+	databaseURL := applicationURL(t)
 	pretendFsync(t, databaseURL, "off")
 	s := opened(t, databaseURL, Options{Create: true})
 
@@ -141,8 +140,7 @@ func TestPostgres_FsyncOff_IsNotReadyAndRefusesWrites(t *testing.T) {
 }
 
 func TestPostgres_FsyncOff_ServesWhenAllowed(t *testing.T) {
-	databaseURL := storetest.Postgres(t)
-	migrated(t, databaseURL)
+	databaseURL := applicationURL(t)
 	pretendFsync(t, databaseURL, "off")
 	s := opened(t, databaseURL, Options{AllowLossy: true})
 	if err := s.Ready(t.Context()); err != nil {
@@ -152,8 +150,7 @@ func TestPostgres_FsyncOff_ServesWhenAllowed(t *testing.T) {
 }
 
 func TestPostgres_FsyncSwitched_IsNoticedByTheNextProbe(t *testing.T) {
-	databaseURL := storetest.Postgres(t)
-	migrated(t, databaseURL)
+	databaseURL := applicationURL(t)
 	pretendFsync(t, databaseURL, "on")
 	s := opened(t, databaseURL, Options{Create: true})
 	register(t, s)
@@ -180,7 +177,7 @@ func checkNotExecuted(t *testing.T, err error) {
 
 // A connection that is lost before the commit has written nothing; one that is lost at the commit may have.
 func TestPostgres_LostConnection_TellsWhatBecameOfTheWrite(t *testing.T) {
-	s := migrated(t, storetest.Postgres(t))
+	s := migrated(t, applicationURL(t))
 	register(t, s)
 	lose := func(tx *gorm.DB) error {
 		return tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())").Error

@@ -9,12 +9,11 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/numora/delivery/internal/delivery"
-	"github.com/numora/delivery/internal/store/storetest"
 )
 
 // What is asked for all the time costs the database one statement.
 func TestReads_TakeOneRoundTrip(t *testing.T) {
-	storetest.Engines(t, func(t *testing.T, url string) {
+	eachEngine(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		register(t, s)
 		recorded, err := s.Record(t.Context(), []delivery.Attempt{failedAttempt(1, "run-1", documentID, "dynamics365")}, nil)

@@ -47,12 +47,16 @@ func TestConformance_Postgres(t *testing.T) {
 
 // As the role that servers connect as where another one owns the tables.
 func TestConformance_PostgresApplicationRole(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store {
-		url := storetest.Postgres(t)
-		application := storetest.ApplicationRole(t, url)
-		openWith(t, url, store.Options{ApplicationRole: application.Name})
-		return openUnmigrated(t, application.URL, store.Options{})
-	})
+	storetest.Run(t, func(t *testing.T) storetest.Store { return openAsApplication(t, store.Options{}) })
+}
+
+// openAsApplication opens a new database, which its owner has migrated, as a role that owns nothing.
+func openAsApplication(t *testing.T, options store.Options) *store.Store {
+	t.Helper()
+	url := storetest.Postgres(t)
+	application := storetest.ApplicationRole(t, url)
+	openWith(t, url, store.Options{ApplicationRole: application.Name})
+	return openUnmigrated(t, application.URL, options)
 }
 
 func TestMachine_SQLite(t *testing.T) {
@@ -64,5 +68,11 @@ func TestMachine_SQLite(t *testing.T) {
 func TestMachine_Postgres(t *testing.T) {
 	storetest.Machine(t, func(t *testing.T, retry delivery.RetryPolicies) storetest.Store {
 		return openWith(t, storetest.Postgres(t), store.Options{Retry: retry})
+	})
+}
+
+func TestMachine_PostgresApplicationRole(t *testing.T) {
+	storetest.Machine(t, func(t *testing.T, retry delivery.RetryPolicies) storetest.Store {
+		return openAsApplication(t, store.Options{Retry: retry})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,12 +51,19 @@ func PostgresWith(t testing.TB, options string) string {
 	name := "test_" + strings.ToLower(rand.Text())
 	administer(t, server, "CREATE DATABASE "+name+" "+options)
 	t.Cleanup(func() { administer(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
-	database, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	database := parse(t, server)
 	database.Path = "/" + name
 	return database.String()
+}
+
+// Copy returns the URL of a copy of a database that nobody is connected to, by the same role. To copy one that is migrated
+// takes a fraction of the time that migrating takes.
+func Copy(t testing.TB, databaseURL string) string {
+	t.Helper()
+	original := parse(t, databaseURL)
+	duplicate := parse(t, PostgresWith(t, "TEMPLATE "+path.Base(original.Path)))
+	duplicate.User = original.User
+	return duplicate.String()
 }
 
 // Role is a role of PostgreSQL that owns nothing.
@@ -67,15 +75,29 @@ type Role struct {
 // ApplicationRole makes a role that servers of a database may connect as. It goes with the test.
 func ApplicationRole(t testing.TB, databaseURL string) Role {
 	t.Helper()
-	database, err := url.Parse(databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	database := parse(t, databaseURL)
 	name := "application_" + strings.ToLower(rand.Text())
 	administer(t, databaseURL, "CREATE ROLE "+name+" LOGIN NOSUPERUSER")
 	t.Cleanup(func() { administer(t, databaseURL, "DROP OWNED BY "+name+"; DROP ROLE "+name) })
 	database.User = url.User(name)
 	return Role{Name: name, URL: database.String()}
+}
+
+// AsOwner runs a statement as the owner of a database, whose URL may name another role.
+func AsOwner(t testing.TB, databaseURL, statement string) {
+	t.Helper()
+	database := parse(t, databaseURL)
+	database.User = parse(t, os.Getenv(PostgresVariable)).User
+	administer(t, database.String(), statement)
+}
+
+func parse(t testing.TB, databaseURL string) *url.URL {
+	t.Helper()
+	parsed, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
 }
 
 // administer runs one statement on the server that serverURL names.

@@ -152,7 +152,7 @@ func keyRotationTwice(t *testing.T, s Store) {
 func keyUses(t *testing.T, s Store) {
 	now := delivery.NewInstant(time.Now())
 	used, unused := addedKey(t, s, now, time.Time{}), addedKey(t, s, now, time.Time{})
-	for _, at := range []time.Time{now.Add(time.Minute), now.Add(2 * time.Minute), now} {
+	for _, at := range []time.Time{now.Add(time.Minute), now.Add(2 * time.Minute), now.Add(3*time.Minute - time.Microsecond), now} {
 		if err := s.MarkUsed(t.Context(), map[string]time.Time{used.ID: at, "nobody": at}); err != nil {
 			t.Fatal(err)
 		}
