@@ -110,8 +110,11 @@ func TestRecord_SentAgainUntilItIsAnswered_WithTheSameBytes(t *testing.T) {
 }
 
 func TestRecord_WaitsAsLongAsItIsAskedTo(t *testing.T) {
-	for name, header := range map[string]string{"seconds": "1", "date": time.Now().Add(2 * time.Second).UTC().Format(http.TimeFormat)} {
-		url, _ := server(t, answer{503, header, notExecuted}, answer{200, "", recorded})
+	for name, header := range map[string]func() string{
+		"seconds": func() string { return "1" },
+		"date":    func() string { return time.Now().Add(2 * time.Second).UTC().Format(http.TimeFormat) },
+	} {
+		url, _ := server(t, answer{503, header(), notExecuted}, answer{200, "", recorded})
 		var pause time.Duration
 		caller := connect(t, url, deliveryclient.Options{OnRetry: func(r deliveryclient.Retry) { pause = r.Pause }})
 		if _, replayed, err := caller.Record(t.Context(), "doc_1", report()); err != nil || !replayed {
@@ -169,8 +172,9 @@ func TestRecord_OtherStatuses_AreNotSentAgain(t *testing.T) {
 	}
 }
 
-// A claim whose answer was lost may have leased deliveries: another one would lease more.
-func TestClaim_IsSentAgainOnlyWhenItHadNoEffect(t *testing.T) {
+// Once more could be once too often: a claim whose answer was lost may have leased deliveries, and a forced requeue have had a
+// document delivered again.
+func TestClaimAndForcedRequeue_AreSentAgainOnlyWhenTheyHadNoEffect(t *testing.T) {
 	for name, test := range map[string]struct {
 		first answer
 		tries int
@@ -178,13 +182,23 @@ func TestClaim_IsSentAgainOnlyWhenItHadNoEffect(t *testing.T) {
 		"not executed": {answer{503, "0", notExecuted}, 2}, "limited": {answer{429, "0", rateLimited}, 2},
 		"unknown": {answer{503, "0", unavailable}, 1}, "lost": {answer{}, 1}, "a proxy's": {answer{503, "0", html}, 1},
 	} {
-		url, sent := server(t, test.first, answer{200, "", `{"data":[]}`})
-		_, err := connect(t, url, deliveryclient.Options{}).Claim(t.Context(), deliveryclient.ClaimRequest{Provider: "sap"})
-		if len(sent()) != test.tries || (err == nil) != (test.tries == 2) {
-			t.Errorf("%s: %d tries, error %v", name, len(sent()), err)
+		for _, force := range []bool{false, true} {
+			url, sent := server(t, test.first, answer{200, "", `{"data":[]}`})
+			caller := connect(t, url, deliveryclient.Options{})
+			_, err := caller.Claim(t.Context(), deliveryclient.ClaimRequest{Provider: "sap"})
+			if force {
+				url, sent = server(t, test.first, answer{200, "", `{}`})
+				_, err = connect(t, url, deliveryclient.Options{}).RetryPush(t.Context(), "doc_1", deliveryclient.RetryPush{Provider: "sap", Force: &force})
+			}
+			if len(sent()) != test.tries || (err == nil) != (test.tries == 2) {
+				t.Errorf("%s, forced requeue %t: %d tries, error %v", name, force, len(sent()), err)
+			}
 		}
 	}
-	url, _ := server(t, answer{})
+	url, sent := server(t, answer{}, answer{200, "", `{}`})
+	if _, err := connect(t, url, deliveryclient.Options{}).RetryPush(t.Context(), "doc_1", deliveryclient.RetryPush{Provider: "sap"}); err != nil || len(sent()) != 2 {
+		t.Errorf("a requeue without force: %d tries, error %v", len(sent()), err)
+	}
 	tries := 0
 	refusedFirst := doer(func(r *http.Request) (*http.Response, error) {
 		if tries++; tries == 1 {

@@ -34,8 +34,9 @@ type Retry struct {
 const firstPause = 500 * time.Millisecond
 
 // retrying sends each request again that was not answered, or with 429 or 503: the same bytes, after a pause that doubles
-// and is never shorter than the server asks for, until the deadline. That is safe for every operation of this API but for
-// claiming: a claim whose answer was lost may have leased deliveries, and is only sent again when it certainly has not.
+// and is never shorter than the server asks for, until the deadline. That is safe for every operation of this API but for two: a
+// claim whose answer was lost may have leased deliveries, and a forced requeue may have had a document delivered again. These
+// are only sent again when they certainly had no effect.
 type retrying struct{ Options }
 
 // Do implements HttpRequestDoer. The body of the answer is in memory. An error is a *DeliveryError: of the last try, where
@@ -61,7 +62,7 @@ func (r retrying) Do(request *http.Request) (*http.Response, error) {
 			return response, nil
 		}
 		wait := max(pause/2+rand.N(pause/2+1), failed.RetryAfter)
-		if request.Context().Err() != nil || !again(request, failed) || time.Now().Add(wait).After(deadline) {
+		if request.Context().Err() != nil || !again(request, body, failed) || time.Now().Add(wait).After(deadline) {
 			return response, orNil(response, failed)
 		}
 		if r.OnRetry != nil {
@@ -111,8 +112,10 @@ func earliest(one, other time.Time) time.Time {
 }
 
 // again tells whether a request may be sent once more after it failed.
-func again(request *http.Request, failed *DeliveryError) bool {
-	if request.Method != http.MethodPost || !strings.HasSuffix(request.URL.Path, "/v1/delivery/claims") {
+func again(request *http.Request, body []byte, failed *DeliveryError) bool {
+	claims := strings.HasSuffix(request.URL.Path, "/v1/delivery/claims")
+	forces := strings.HasSuffix(request.URL.Path, "/actions/retry-push") && bytes.Contains(body, []byte(`"force":true`))
+	if request.Method != http.MethodPost || !claims && !forces {
 		return true
 	}
 	if failed.Status != 0 {
