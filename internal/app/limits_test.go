@@ -254,7 +254,7 @@ func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
 						t.Fatalf("got %q (%v), want %q", first, err, c.wants)
 					}
 					rest, err := io.ReadAll(reader) // ends when the server closes the connection, as it must
-					if err != nil {
+					if err != nil && c.trickled == "" { // else it may be reset, once it is answered
 						t.Errorf("the connection was not closed well: %v", err)
 					}
 					if !strings.Contains(string(rest), `{"error":{"code":`) {
