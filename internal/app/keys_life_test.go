@@ -81,6 +81,7 @@ func wantsRefusedInTime(t *testing.T, servers []*server) {
 }
 
 func TestKeys_Revoked_EveryServerRefusesItInTime(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
 		servers := twoServers(t, databaseURL, key)
 		for _, s := range servers {
@@ -94,6 +95,7 @@ func TestKeys_Revoked_EveryServerRefusesItInTime(t *testing.T) {
 }
 
 func TestKeys_Rotate(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	onAnyDatabase(t, func(t *testing.T, databaseURL, old string) {
 		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
 		servers := twoServers(t, databaseURL, old)
@@ -163,6 +165,7 @@ func TestKeys_Rotate_KeepsTheLifetime(t *testing.T) {
 }
 
 func TestKeys_LastUsedAt(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	onAnyDatabase(t, func(t *testing.T, databaseURL, used string) {
 		environment := []string{"NUMORA_DATABASE_URL=" + databaseURL}
 		unused := newKeyFor(t, databaseURL, "unused", "delivery:read")
@@ -213,6 +216,7 @@ func TestKeys_NamedByTheWholeKey(t *testing.T) {
 
 // Where the database does not tell what has become of a key, it is the server that cannot work, not the key that is wrong.
 func TestKeys_DatabaseSilent_Is503OnceTheKeyIsNotKnownForSure(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	databaseURL := storetest.Postgres(t)
 	key := newKey(t, databaseURL)
 	s := startIn(t, t.TempDir(), key, []string{"NUMORA_DATABASE_URL=" + databaseURL, "NUMORA_REQUEST_TIMEOUT=500ms"}, "serve", "--listen", "127.0.0.1:0")

@@ -49,6 +49,7 @@ func presented(address string, settings *tls.Config) (string, error) {
 }
 
 func TestServe_TLS(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	folder := t.TempDir()
 	certFile, keyFile := filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
 	writeCertificate(t, certFile, keyFile, 1)
