@@ -1,0 +1,5 @@
+// Code generated: a copy of openapi/sdk/typescript/package/src/index.ts. DO NOT EDIT.
+export * from "./client.js";
+export type { components, operations, paths } from "./contract.js";
+export { DeliveryError, type ErrorCode, type ErrorDetail, type Outcome } from "./error.js";
+export type { Retry, RetryOptions } from "./retry.js";
