@@ -34,15 +34,16 @@ type sdk struct {
 	run     []string // in the project
 	fence   string   // how the page of recipes marks its language
 	recipe  []string // runs the recipe, whose file is put behind it
+	types   func(t *testing.T, project, program string)
 }
 
 var root = filepath.Join("..", "..")
 
 var sdks = []sdk{
-	{"go", installGo, []string{"./roundtrip"}, "go", []string{"go", "run", "-mod=mod"}},
-	// The recipe is as good JavaScript as TypeScript; that it is the latter, "openapi/sdk/typescript/check" has the compiler say.
-	{"typescript", installTypeScript, []string{"node", "roundtrip.mjs"}, "ts", []string{"node"}},
-	{"python", installPython, []string{".venv/bin/python", "roundtrip.py"}, "python", []string{".venv/bin/python"}},
+	{"go", installGo, []string{"./roundtrip"}, "go", []string{"go", "run", "-mod=mod"}, nil},
+	// The recipe is as good JavaScript as TypeScript.
+	{"typescript", installTypeScript, []string{"node", "roundtrip.mjs"}, "ts", []string{"node"}, compileTypeScript},
+	{"python", installPython, []string{".venv/bin/python", "roundtrip.py"}, "python", []string{".venv/bin/python"}, checkPython},
 }
 
 // Each SDK, installed from what is handed out, does what workers do with the server as it is shipped.
@@ -124,6 +125,9 @@ func runRecipe(t *testing.T, s sdk, project, address, key string) {
 	file := filepath.Join(folder, "recipe."+map[string]string{"go": "go", "ts": "mjs", "python": "py", "sh": "sh"}[s.fence])
 	program := recipes(t)[s.fence]
 	check(t, os.WriteFile(file, []byte(program), 0o600))
+	if s.types != nil {
+		s.types(t, project, program)
+	}
 	must(t, project, []string{"NUMORA_API_URL=http://" + address, "NUMORA_API_KEY=" + key}, append(slices.Clone(s.recipe), file)...)
 	if got := client.wants(http.StatusOK, http.MethodGet, "/v1/documents/doc_1", ""); !strings.Contains(string(got), `"execution_id":"recipe-`+s.name+`-doc_1"`) ||
 		!strings.Contains(string(got), `"status":"push_succeeded"`) {
@@ -237,7 +241,8 @@ func pack(t *testing.T, language string) string {
 }
 
 func installTypeScript(t *testing.T, project string) {
-	must(t, project, nil, "npm", "install", "--no-audit", "--no-fund", pack(t, "typescript"))
+	check(t, os.WriteFile(filepath.Join(project, "package.json"), []byte(`{"private":true}`), 0o600))
+	must(t, project, nil, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", pack(t, "typescript"))
 	copyFile(t, filepath.Join(root, "openapi", "sdk", "typescript", "roundtrip.mjs"), filepath.Join(project, "roundtrip.mjs"))
 }
 
@@ -245,6 +250,25 @@ func installPython(t *testing.T, project string) {
 	must(t, project, nil, "python3", "-m", "venv", ".venv")
 	must(t, project, nil, ".venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", pack(t, "python"))
 	copyFile(t, filepath.Join(root, "openapi", "sdk", "python", "roundtrip.py"), filepath.Join(project, "roundtrip.py"))
+}
+
+// compileTypeScript has the compiler take a program that uses the installed package, but for the names that Node brings.
+func compileTypeScript(t *testing.T, project, program string) {
+	t.Helper()
+	compiler, err := filepath.Abs(filepath.Join(root, ".tools", "sdk-typescript", "node_modules", ".bin", "tsc"))
+	check(t, err)
+	const node = "declare const process: { env: Record<string, string | undefined> };\n"
+	check(t, os.WriteFile(filepath.Join(project, "recipe.mts"), []byte(node+program), 0o600))
+	must(t, project, nil, compiler, "--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "recipe.mts")
+}
+
+// checkPython has the type checker take a program that uses the installed package.
+func checkPython(t *testing.T, project, program string) {
+	t.Helper()
+	checker, err := filepath.Abs(filepath.Join(root, ".tools", "sdk-python", "bin", "mypy"))
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(project, "typed.py"), []byte(program), 0o600))
+	must(t, project, nil, checker, "--strict", "--python-executable", ".venv/bin/python", "typed.py")
 }
 
 const goModule = "github.com/numora/delivery"
