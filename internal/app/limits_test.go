@@ -253,7 +253,7 @@ func TestServer_EndsWhatDoesNotArrive(t *testing.T) {
 					if err != nil || !strings.HasPrefix(first, c.wants) {
 						t.Fatalf("got %q (%v), want %q", first, err, c.wants)
 					}
-					rest, err := io.ReadAll(reader) // ends when the server closes the connection, as it must
+					rest, err := io.ReadAll(reader)     // ends when the server closes the connection, as it must
 					if err != nil && c.trickled == "" { // else it may be reset, once it is answered
 						t.Errorf("the connection was not closed well: %v", err)
 					}

@@ -59,6 +59,7 @@ func TestContract_EveryExampleIsWhatTheServerAnswers(t *testing.T) {
 			sent[e.id+" "+e.name] = true
 		}
 		t.Run(e.key(), func(t *testing.T) {
+			t.Parallel() // they mostly wait for a database to be made
 			t.Run("sqlite", func(t *testing.T) { bringAbout(t, newAPI(t, storetest.SQLite(t), s.settings), e, s) })
 			t.Run(asApplication, func(t *testing.T) { bringAbout(t, newAPI(t, storetest.Copy(t, application), s.settings), e, s) })
 		})

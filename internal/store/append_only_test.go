@@ -153,6 +153,25 @@ func TestAppendOnly_ApplicationRole_CannotRewriteHistory(t *testing.T) {
 	}
 }
 
+// Where anybody may make tables, as on PostgreSQL before 15, the application's role makes none that it would own.
+func TestAppendOnly_ApplicationRole_MakesNoTables(t *testing.T) {
+	url := storetest.Postgres(t)
+	application := storetest.ApplicationRole(t, url)
+	owner := opened(t, url, Options{ApplicationRole: application.Name})
+	run(t, owner, "GRANT CREATE ON SCHEMA public TO PUBLIC")
+	s := opened(t, application.URL, Options{ApplicationRole: application.Name})
+	if err := s.Migrate(t.Context()); !errors.Is(err, ErrNotOwner) {
+		t.Errorf("as the application's role: %v", err)
+	}
+	if err := errors.Join(owner.Migrate(t.Context()), s.Ready(t.Context())); err != nil {
+		t.Error(err)
+	}
+	run(t, owner, "ALTER TABLE delivery_attempts OWNER TO "+application.Name)
+	if err := owner.Migrate(t.Context()); !errors.Is(err, ErrApplicationOwns) {
+		t.Errorf("with a table of the application's role: %v", err)
+	}
+}
+
 // A server that finds tables of another role, which are not what it needs, waits for that role to migrate.
 func TestAppendOnly_ApplicationRole_WaitsForItsOwnerToMigrate(t *testing.T) {
 	url := storetest.Postgres(t)

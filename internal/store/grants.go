@@ -14,8 +14,12 @@ import (
 // application's, which may do what a server does and no more: it can neither change what is recorded nor take it away, nor
 // switch off the triggers that refuse that.
 
-// ErrNotOwner says that nothing was migrated since the tables belong to another role.
-var ErrNotOwner = errors.New("the tables belong to another role, which has to migrate them")
+var (
+	// ErrNotOwner says that nothing was migrated since the tables belong to another role, or are to.
+	ErrNotOwner = errors.New("the tables belong to another role, which has to migrate them")
+	// ErrApplicationOwns says that the application's role could rewrite what is recorded.
+	ErrApplicationOwns = errors.New("NUMORA_APPLICATION_ROLE owns the tables, and could change what is recorded: give them to another role (ALTER TABLE ... OWNER TO)")
+)
 
 // grants are what the application's role may do: to the tables that follow.
 var grants = []struct{ rights, tables string }{
@@ -48,15 +52,20 @@ func (e *postgresEngine) grant(ctx context.Context, pool *sql.DB) error {
 	return nil
 }
 
-// checkOwner returns ErrNotOwner where there are tables that belong to another role.
-func checkOwner(ctx context.Context, pool *sql.DB) error {
-	var another bool
-	row := pool.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_class
-		WHERE oid = to_regclass('goose_db_version') AND NOT pg_has_role(relowner, 'USAGE'))`)
-	if err := row.Scan(&another); err != nil {
+// checkOwner returns ErrNotOwner to the application's role, where it is named, and where there are tables that belong to
+// another role than the connected one; ErrApplicationOwns where they belong to the application's.
+func (e *postgresEngine) checkOwner(ctx context.Context, pool *sql.DB) error {
+	var application, another, owned bool
+	row := pool.QueryRowContext(ctx, `SELECT current_user = $1,
+		coalesce(bool_or(NOT pg_has_role(relowner, 'USAGE')), false), coalesce(bool_or(pg_get_userbyid(relowner) = $1), false)
+		FROM pg_class WHERE oid IN (to_regclass('goose_db_version'), to_regclass('delivery_attempts'), to_regclass('audit_entries'))`, e.applicationRole)
+	if err := row.Scan(&application, &another, &owned); err != nil {
 		return err
 	}
-	if another {
+	switch {
+	case owned:
+		return ErrApplicationOwns
+	case application || another:
 		return ErrNotOwner
 	}
 	return nil

@@ -254,7 +254,7 @@ func (e *postgresEngine) migrate(ctx context.Context, waits func(reason error)) 
 		defer time.AfterFunc(longMigration, func() { waits(errLongMigration) }).Stop()
 	}
 	for {
-		err := checkOwner(ctx, pool)
+		err := e.checkOwner(ctx, pool)
 		if err == nil {
 			err = migrateUp(ctx, goose.DialectPostgres, pool, goose.WithSessionLocker(locker))
 		}
