@@ -3,7 +3,8 @@
 // tests validate responses with it, and /openapi.yaml serves these very bytes.
 //
 // The folder released keeps the contracts that were released, which this one may not break unannounced; checks has
-// the rules of its linter, the settings of its fuzzer, and the lock files of both.
+// the rules of its linter, the settings of its fuzzer, and the lock files of both; n8n has workflows for workers
+// that are made with it.
 //
 // Beside standard OpenAPI 3.0.3 it uses two extensions that the server reads: x-required-scope, the scope
 // an operation needs, and x-issue, what an error says of a value that breaks a schema's pattern, for people.
