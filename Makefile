@@ -29,7 +29,6 @@ test-race: ## The same tests with the race detector (needs a C compiler)
 
 # CASES=10000 fuzzes longer: that many cases, at least, on each engine. SEED=7 makes the same cases again.
 test-contract: tools ## Hold contract and server against each other: linter, fuzzer, validating proxy (needs Node and Python)
-	openapi/n8n/check
 	.tools/node/node_modules/.bin/spectral lint --ruleset openapi/checks/spectral.yaml --fail-severity=hint openapi/delivery.yaml
 	$(WITH_POSTGRES) go test -count=1 -run 'Contract|Released|Compare' ./openapi ./internal/httpapi
 	NUMORA_TEST_PROXY=$(CURDIR)/.tools/node/node_modules/.bin/prism $(WITH_POSTGRES) go test -count=1 -tags contract -run 'EndToEnd|Proxy|Keys|Dev' ./internal/app

@@ -131,7 +131,7 @@ func inspectLength(inspected goPackage, report func(string, ...any)) int {
 		}
 		total += file.code
 	}
-	if isBelowAny(inspected.path, testRooms) {
+	if isBelowAny(inspected.path, apart) {
 		return 0
 	}
 	return total
