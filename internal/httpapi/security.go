@@ -11,13 +11,16 @@ import (
 // securityHeaders are on every answer. Nothing here is a page but the documentation, which brings a policy of its own: a
 // browser that is made to show an answer runs nothing of it, frames it nowhere, and keeps nothing. The values are shared by
 // all answers, and never changed.
-var securityHeaders = http.Header{
-	"X-Content-Type-Options":       {"nosniff"},
-	"Cache-Control":                {"no-store"},
-	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
-	"Cross-Origin-Resource-Policy": {"same-origin"},
-	"Referrer-Policy":              {"no-referrer"},
-	"X-Frame-Options":              {"DENY"},
+var securityHeaders = []struct {
+	name   string
+	values []string
+}{
+	{"X-Content-Type-Options", []string{"nosniff"}},
+	{"Cache-Control", []string{"no-store"}},
+	{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'"}},
+	{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+	{"Referrer-Policy", []string{"no-referrer"}},
+	{"X-Frame-Options", []string{"DENY"}},
 }
 
 // strictTransport has browsers come back over TLS alone, for a year.
@@ -25,8 +28,8 @@ var strictTransport = []string{"max-age=31536000"}
 
 // SetSecurityHeaders writes what every answer to the request has into header.
 func SetSecurityHeaders(header http.Header, request *http.Request) {
-	for name, values := range securityHeaders {
-		header[name] = values
+	for _, h := range securityHeaders {
+		header[h.name] = h.values
 	}
 	if request.TLS != nil {
 		header["Strict-Transport-Security"] = strictTransport
