@@ -77,7 +77,8 @@ generate: ## Make the Go code in gen/ from openapi/delivery.yaml
 	mkdir -p gen/deliveryapi gen/deliveryclient
 	cd openapi && $(OAPI_CODEGEN) -config server.cfg.yaml delivery.yaml
 	cd openapi && $(OAPI_CODEGEN) -config client.cfg.yaml delivery.yaml
-	@version=$$(sed -nE 's/^  version: (.+)$$/\1/p' openapi/delivery.yaml) && sed "s/@VERSION@/$$version/" openapi/sdk/go/README.md > gen/deliveryclient/README.md
+	@version=$$(sed -nE 's/^  version: (.+)$$/\1/p' openapi/delivery.yaml) && sed "s/@VERSION@/$$version/" openapi/sdk/go/README.md > gen/deliveryclient/README.md && \
+	printf '// Code generated from openapi/delivery.yaml. DO NOT EDIT.\n\npackage deliveryclient\n\n// Version is that of the contract that this client is made from.\nconst Version = "%s"\n' "$$version" > gen/deliveryclient/version.gen.go
 	@for file in openapi/sdk/go/*.go; do case $$file in *_test.go) ;; *) \
 		{ echo "// Code generated from $$file. DO NOT EDIT."; echo; sed 1,2d $$file; } > gen/deliveryclient/$$(basename $$file .go).gen.go;; esac; done
 

@@ -13,9 +13,10 @@ import (
 func (c *Caller) DocumentAttempts(ctx context.Context, id DocumentID, filters ListDocumentDeliveryParams) iter.Seq2[DeliveryAttempt, error] {
 	return pages(filters.Cursor, func(cursor *string) ([]DeliveryAttempt, *string, error) {
 		var page DeliveryAttemptPage
-		filters.Cursor = cursor
-		response, err := c.Client.ListDocumentDelivery(ctx, id, &filters)
-		_, err = into(&page, response, err, http.StatusOK)
+		asked := filters
+		asked.Cursor = cursor
+		response, err := c.Client.ListDocumentDelivery(ctx, id, &asked)
+		_, err = into(&page, func() bool { return page.Data != nil }, response, err, http.StatusOK)
 		return page.Data, page.NextCursor, err
 	})
 }
@@ -24,9 +25,10 @@ func (c *Caller) DocumentAttempts(ctx context.Context, id DocumentID, filters Li
 func (c *Caller) Attempts(ctx context.Context, filters ListDeliveryAttemptsParams) iter.Seq2[DeliveryAttempt, error] {
 	return pages(filters.Cursor, func(cursor *string) ([]DeliveryAttempt, *string, error) {
 		var page DeliveryAttemptPage
-		filters.Cursor = cursor
-		response, err := c.Client.ListDeliveryAttempts(ctx, &filters)
-		_, err = into(&page, response, err, http.StatusOK)
+		asked := filters
+		asked.Cursor = cursor
+		response, err := c.Client.ListDeliveryAttempts(ctx, &asked)
+		_, err = into(&page, func() bool { return page.Data != nil }, response, err, http.StatusOK)
 		return page.Data, page.NextCursor, err
 	})
 }
@@ -35,9 +37,10 @@ func (c *Caller) Attempts(ctx context.Context, filters ListDeliveryAttemptsParam
 func (c *Caller) Deliveries(ctx context.Context, filters ListDeliveriesParams) iter.Seq2[Delivery, error] {
 	return pages(filters.Cursor, func(cursor *string) ([]Delivery, *string, error) {
 		var page DeliveryPage
-		filters.Cursor = cursor
-		response, err := c.Client.ListDeliveries(ctx, &filters)
-		_, err = into(&page, response, err, http.StatusOK)
+		asked := filters
+		asked.Cursor = cursor
+		response, err := c.Client.ListDeliveries(ctx, &asked)
+		_, err = into(&page, func() bool { return page.Data != nil }, response, err, http.StatusOK)
 		return page.Data, page.NextCursor, err
 	})
 }
@@ -46,9 +49,10 @@ func (c *Caller) Deliveries(ctx context.Context, filters ListDeliveriesParams) i
 func (c *Caller) Outbox(ctx context.Context, filters ListOutboxParams) iter.Seq2[OutboxItem, error] {
 	return pages(filters.Cursor, func(cursor *string) ([]OutboxItem, *string, error) {
 		var page OutboxPage
-		filters.Cursor = cursor
-		response, err := c.Client.ListOutbox(ctx, &filters)
-		_, err = into(&page, response, err, http.StatusOK)
+		asked := filters
+		asked.Cursor = cursor
+		response, err := c.Client.ListOutbox(ctx, &asked)
+		_, err = into(&page, func() bool { return page.Data != nil }, response, err, http.StatusOK)
 		return page.Data, page.NextCursor, err
 	})
 }

@@ -2,6 +2,7 @@ package deliveryclient_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -156,6 +157,10 @@ func TestRecord_OtherStatuses_AreNotSentAgain(t *testing.T) {
 		"other JSON":      {answer{500, "", `{"message":"no"}`}, "", "500, and not an answer of this API"},
 		"nothing":         {answer{504, "", ""}, "", "504, and not"},
 		"good, but HTML":  {answer{201, "", html}, "", "201, and not"},
+		"good, but null":  {answer{200, "", "null"}, "", "200, and not"},
+		"good, but {}":    {answer{200, "", "{}"}, "", "200, and not"},
+		"another attempt": {answer{200, "", `{"id":"1","execution_id":"two"}`}, "", "200, and not"},
+		"shows the key":   {answer{502, "", "you sent " + key}, "", "you sent ***"},
 		"good, but empty": {answer{200, "", ""}, "", "200, and not"},
 		"not documented":  {answer{202, "", recorded}, "", "202, and not"},
 		"long":            {answer{502, "", strings.Repeat("x", 1000)}, "", strings.Repeat("x", 200) + "…"},
@@ -187,7 +192,7 @@ func TestClaimAndForcedRequeue_AreSentAgainOnlyWhenTheyHadNoEffect(t *testing.T)
 			caller := connect(t, url, deliveryclient.Options{})
 			_, err := caller.Claim(t.Context(), deliveryclient.ClaimRequest{Provider: "sap"})
 			if force {
-				url, sent = server(t, test.first, answer{200, "", `{}`})
+				url, sent = server(t, test.first, answer{200, "", `{"document_id":"doc_1"}`})
 				_, err = connect(t, url, deliveryclient.Options{}).RetryPush(t.Context(), "doc_1", deliveryclient.RetryPush{Provider: "sap", Force: &force})
 			}
 			if len(sent()) != test.tries || (err == nil) != (test.tries == 2) {
@@ -195,7 +200,7 @@ func TestClaimAndForcedRequeue_AreSentAgainOnlyWhenTheyHadNoEffect(t *testing.T)
 			}
 		}
 	}
-	url, sent := server(t, answer{}, answer{200, "", `{}`})
+	url, sent := server(t, answer{}, answer{200, "", `{"document_id":"doc_1"}`})
 	if _, err := connect(t, url, deliveryclient.Options{}).RetryPush(t.Context(), "doc_1", deliveryclient.RetryPush{Provider: "sap"}); err != nil || len(sent()) != 2 {
 		t.Errorf("a requeue without force: %d tries, error %v", len(sent()), err)
 	}
@@ -234,6 +239,147 @@ func TestLists_GoFromPageToPage(t *testing.T) {
 	for _, err := range attempts { // once more, from the beginning
 		if failed := failure(t, err); failed.Status != 502 {
 			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestLists_OfSomethingElse_AreRefused(t *testing.T) {
+	for _, body := range []string{"null", "{}", `{"data":null}`, `{"status":"ok"}`, `[]`} {
+		url, _ := server(t, answer{200, "", body})
+		caller := connect(t, url, deliveryclient.Options{})
+		for _, err := range caller.Attempts(t.Context(), deliveryclient.ListDeliveryAttemptsParams{}) {
+			failure(t, err)
+		}
+		_, err := caller.Claim(t.Context(), deliveryclient.ClaimRequest{Provider: "sap"})
+		failure(t, err)
+	}
+}
+
+// A proxy that sends to another address has not recorded anything, and the address may be anybody's.
+func TestRecord_Redirected_IsNotFollowed(t *testing.T) {
+	elsewhere, arrived := server(t, answer{200, "", recorded})
+	for _, status := range []int{301, 302, 307, 308} {
+		for name, given := range map[string]deliveryclient.HttpRequestDoer{"default": nil, "given": &http.Client{}} {
+			s := httptest.NewServer(http.RedirectHandler(elsewhere, status))
+			_, _, err := connect(t, s.URL, deliveryclient.Options{HTTP: given}).Record(t.Context(), "doc_1", report())
+			s.Close()
+			if failed := failure(t, err); failed.Status != status || failed.Code != "" || len(arrived()) > 0 {
+				t.Errorf("%d, %s client: got %v, and %d requests elsewhere", status, name, err, len(arrived()))
+			}
+		}
+	}
+}
+
+func TestRecord_SilentServer_IsAskedAgainAfterTheTryTimeout(t *testing.T) {
+	tries := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // so that the end of the connection is seen
+		if tries++; tries == 1 {
+			<-r.Context().Done()
+			return
+		}
+		_, _ = io.WriteString(w, recorded)
+	}))
+	t.Cleanup(s.Close)
+	if _, _, err := connect(t, s.URL, deliveryclient.Options{TryTimeout: 50 * time.Millisecond}).Record(t.Context(), "doc_1", report()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRecord_PausesDoubleUpToTheLongest(t *testing.T) {
+	url, _ := server(t, answer{503, "", unavailable}, answer{503, "", unavailable}, answer{503, "", unavailable}, answer{201, "", recorded})
+	var pauses []time.Duration
+	caller, err := deliveryclient.Connect(url, key, deliveryclient.Options{
+		LongestPause: 700 * time.Millisecond, OnRetry: func(r deliveryclient.Retry) { pauses = append(pauses, r.Pause) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := caller.Record(t.Context(), "doc_1", report()); err != nil {
+		t.Fatal(err)
+	}
+	for i, longest := range []time.Duration{500, 700, 700} {
+		longest *= time.Millisecond
+		if len(pauses) != 3 || pauses[i] < longest/2 || pauses[i] > longest {
+			t.Errorf("pauses %v", pauses)
+			break
+		}
+	}
+}
+
+func TestRecord_CancelledInAPause_SaysSo(t *testing.T) {
+	url, _ := server(t, answer{503, "30", unavailable})
+	ctx, cancel := context.WithCancel(t.Context())
+	caller := connect(t, url, deliveryclient.Options{OnRetry: func(deliveryclient.Retry) { cancel() }})
+	if _, _, err := caller.Record(ctx, "doc_1", report()); !errors.Is(err, context.Canceled) || failure(t, err).Code != deliveryclient.ErrorCodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
+// However long a server asks to wait, it is not hammered instead.
+func TestRecord_EndlessRetryAfter_IsNotTakenForNone(t *testing.T) {
+	for _, header := range []string{"9223372037", "18446744074", "99999999999999999999999"} {
+		url, sent := server(t, answer{503, header, unavailable})
+		_, _, err := connect(t, url, deliveryclient.Options{}).Record(t.Context(), "doc_1", report())
+		if failed := failure(t, err); failed.RetryAfter < time.Hour || len(sent()) != 1 {
+			t.Errorf("%s: got %v after %d tries", header, failed.RetryAfter, len(sent()))
+		}
+	}
+}
+
+// What could not be made into a request was never sent, and never will be: that is not the server's silence.
+func TestRecord_WhatCannotBeWritten_IsNoDeliveryError(t *testing.T) {
+	url, sent := server(t, answer{201, "", recorded})
+	impossible := deliveryclient.Failed("sap", "one", time.Date(12026, time.January, 1, 0, 0, 0, 0, time.UTC), "", "")
+	_, _, err := connect(t, url, deliveryclient.Options{}).Record(t.Context(), "doc_1", impossible)
+	if failed := (*deliveryclient.DeliveryError)(nil); err == nil || errors.As(err, &failed) || len(sent()) > 0 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRetryPush_ForcedInOtherSpelling_IsNotSentTwice(t *testing.T) {
+	url, sent := server(t, answer{}, answer{200, "", `{"document_id":"doc_1"}`})
+	client := connect(t, url, deliveryclient.Options{}).Client
+	response, err := client.RetryPushWithBody(t.Context(), "doc_1", nil, "application/json", strings.NewReader(`{"provider": "sap", "force" : true}`))
+	if err == nil || response != nil || len(sent()) != 1 {
+		t.Errorf("got %v after %d tries", err, len(sent()))
+	}
+}
+
+func TestConnect_WhatIsWrong_IsSaidAtOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		url, key string
+		options  deliveryclient.Options
+		good     bool
+	}{
+		"good":              {"http://127.0.0.1:8080", key, deliveryclient.Options{}, true},
+		"key with line end": {"http://127.0.0.1:8080", key + "\n", deliveryclient.Options{}, true},
+		"no URL":            {"", key, deliveryclient.Options{}, false},
+		"no scheme":         {"127.0.0.1:8080", key, deliveryclient.Options{}, false},
+		"unreadable":        {"http://[::1", key, deliveryclient.Options{}, false},
+		"with a user":       {"http://u:secret@host", key, deliveryclient.Options{}, false},
+		"no key":            {"http://host", " ", deliveryclient.Options{}, false},
+		"broken key":        {"http://host", "sk_secret\nsk_secret", deliveryclient.Options{}, false},
+		"negative pause":    {"http://host", key, deliveryclient.Options{LongestPause: -1}, false},
+	} {
+		caller, err := deliveryclient.Connect(test.url, test.key, test.options)
+		if (err == nil) != test.good || (caller == nil) == test.good || err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %v, error %v", name, caller, err)
+		}
+	}
+}
+
+func TestReports_SayWhatTheyAreCalled(t *testing.T) {
+	for _, test := range []struct {
+		report deliveryclient.DeliveryReport
+		want   string
+	}{
+		{report(), `{"attempted_at":"2026-03-24T03:00:00Z","execution_id":"one","external_record_id":"crm-1","provider":"sap","status":"succeeded"}`},
+		{deliveryclient.Failed("sap", "one", attemptedAt, "crm_429", "Busy."), `{"attempted_at":"2026-03-24T03:00:00Z","error_code":"crm_429","error_message":"Busy.","execution_id":"one","provider":"sap","status":"failed"}`},
+		{deliveryclient.Skipped("sap", "one", attemptedAt, "", ""), `{"attempted_at":"2026-03-24T03:00:00Z","execution_id":"one","provider":"sap","status":"skipped"}`},
+	} {
+		if got, err := json.Marshal(test.report); err != nil || string(got) != test.want {
+			t.Errorf("got %s, error %v, want %s", got, err, test.want)
 		}
 	}
 }

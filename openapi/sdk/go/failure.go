@@ -58,13 +58,20 @@ func unanswered(err error) *DeliveryError {
 	return &DeliveryError{Message: fmt.Sprintf("the server did not answer: %v", err), Cause: err}
 }
 
+// strange is the error of an answer that is not this API's. The secret is not shown where it stands in the answer.
+func strange(response *http.Response, body []byte, secret string) *DeliveryError {
+	return &DeliveryError{
+		Status: response.StatusCode, RetryAfter: retryAfter(response.Header, time.Now()), RequestID: response.Header.Get("X-Request-Id"),
+		Message: fmt.Sprintf("%d, and not an answer of this API: %s", response.StatusCode, beginning(body, secret)),
+	}
+}
+
 // refused is the error of an answer that is none of the good ones.
-func refused(response *http.Response, body []byte) *DeliveryError {
+func refused(response *http.Response, body []byte, secret string) *DeliveryError {
 	e := &DeliveryError{Status: response.StatusCode, RetryAfter: retryAfter(response.Header, time.Now())}
 	var told ErrorBody
 	if json.Unmarshal(body, &told) != nil || told.Error.Code == "" {
-		e.Message = fmt.Sprintf("%d, and not an answer of this API: %s", response.StatusCode, beginning(body))
-		return e
+		return strange(response, body, secret)
 	}
 	e.Code, e.Message, e.RequestID = told.Error.Code, told.Error.Message, told.Error.RequestID
 	if told.Error.Details != nil {
@@ -77,20 +84,28 @@ func refused(response *http.Response, body []byte) *DeliveryError {
 }
 
 // beginning is what a message shows of a body that cannot be read.
-func beginning(body []byte) string {
+func beginning(body []byte, secret string) string {
 	const longest = 200
 	text := strings.ToValidUTF8(string(body), "?")
+	if secret != "" {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
 	if runes := []rune(text); len(runes) > longest {
 		text = string(runes[:longest]) + "…"
 	}
 	return strconv.Quote(text)
 }
 
-// retryAfter is how long a header asks to wait: seconds or a date.
+// retryAfter is how long a header asks to wait: seconds or a date. What is longer than anybody waits is a year.
 func retryAfter(header http.Header, now time.Time) time.Duration {
+	const longest = 365 * 24 * time.Hour
 	text := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
+	seconds, err := strconv.ParseUint(text, 10, 64)
+	if err == nil && seconds <= uint64(longest/time.Second) {
+		return time.Duration(seconds) * time.Second
+	}
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return longest
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return max(0, at.Sub(now))
