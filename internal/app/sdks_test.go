@@ -31,9 +31,9 @@ import (
 type sdk struct {
 	name    string
 	install func(t *testing.T, project string) (environment []string) // which what is built there needs
-	run     []string // in the project
-	fence   string   // how the page of recipes marks its language
-	recipe  []string // runs the recipe, whose file is put behind it
+	run     []string                                                  // in the project
+	fence   string                                                    // how the page of recipes marks its language
+	recipe  []string                                                  // runs the recipe, whose file is put behind it
 	types   func(t *testing.T, project, program string)
 }
 
