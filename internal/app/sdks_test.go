@@ -331,3 +331,16 @@ func zipModule(t *testing.T, name, prefix string) {
 	check(t, archive.Close())
 	check(t, os.WriteFile(name, text.Bytes(), 0o600))
 }
+
+// The files that the page has people install are those that "make release" makes.
+func TestSDKs_RecipesNameTheVersion(t *testing.T) {
+	contract, err := openapi.Load()
+	check(t, err)
+	page, err := os.ReadFile(filepath.Join(root, "openapi", "sdk", "README.md"))
+	check(t, err)
+	for _, file := range []string{"numora-delivery-client-%s.tgz", "numora_delivery_client-%s-py3-none-any.whl"} {
+		if name := fmt.Sprintf(file, contract.Info.Version); !strings.Contains(string(page), name) {
+			t.Errorf("the page does not name %s", name)
+		}
+	}
+}
