@@ -33,7 +33,8 @@ class RetryingTransport(httpx.BaseTransport):
     up to longest_pause, half of each left to chance so that workers do not come back all at once, and are never shorter
     than Retry-After. A pause that would end after the deadline is not begun: the last error is raised at once.
 
-    Every answer that is no success, or is no JSON, is raised as DeliveryError. Holds no state: any number of threads may
+    Every answer that is no success, or is no JSON, is raised as DeliveryError; so is a redirect, which is never followed,
+    for a POST would become a GET, whose success says nothing. Holds no state: any number of threads may
     share it.
     """
 
@@ -91,7 +92,7 @@ class RetryingTransport(httpx.BaseTransport):
 
         shorten()
         request.extensions = {**request.extensions, "timeout": timeout, "trace": shorten}
-        answer, chunks = self._http.send(request, stream=True), []
+        answer, chunks = self._http.send(request, stream=True, follow_redirects=False), []
         try:
             for chunk in answer.iter_bytes():
                 chunks.append(chunk)

@@ -161,6 +161,23 @@ class Retries(Layer):
                 error = self.refused(numora.record, "doc-1", REPORT)
                 self.assertEqual((error.status, len(self.sent) - before), (status, 1))
 
+    def test_a_redirect_is_not_followed_even_if_the_callers_client_would(self) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.sent.append(request)
+            if request.url.path == "/elsewhere":
+                return httpx.Response(200, json=ATTEMPT)
+            return httpx.Response(status, headers={"Location": "/elsewhere"})
+
+        for status in 301, 307:
+            self.sent.clear()
+            with (
+                self.subTest(status),
+                httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True) as http,
+                DeliveryClient("http://numora.test", KEY, http=http) as numora,
+            ):
+                error = self.refused(numora.record, "doc-1", REPORT)
+                self.assertEqual((error.status, error.code, len(self.sent)), (status, None, 1))
+
     def test_the_generated_client_retries_and_raises_too(self) -> None:
         with self.client(LIMITED, httpx.Response(200, json=ATTEMPT), httpx.Response(200, json=[])) as numora:
             attempt = get_delivery_attempt.sync("a-1", client=numora.generated)
