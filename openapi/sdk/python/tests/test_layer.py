@@ -323,8 +323,23 @@ class Errors(Layer):
                 self.assertNotIn(KEY[:12], f"{numora!r} {numora.generated!r} {vars(numora)['_http']!r}")
         self.assertEqual(self.sent[0].headers["Authorization"], f"Bearer {KEY}")
 
+    def test_settings_that_make_no_sense_are_refused(self) -> None:
+        for url in "", "numora.test", "//numora.test", "ftp://numora.test", "http://", "http:///v1", "http://x:port":
+            with self.subTest(url), self.assertRaises(ValueError):
+                DeliveryClient(url, KEY)
+        for url in "https://user@numora.test", "https://user:hunter2@numora.test":
+            with self.subTest(url), self.assertRaisesRegex(ValueError, "no password") as raised:
+                DeliveryClient(url, KEY)
+            self.assertNotIn("hunter2", str(raised.exception))
+        for name in "deadline", "longest_pause", "try_timeout":
+            for seconds in 0, -1, float("nan"), float("inf"):
+                setting: Any = {name: seconds}
+                with self.subTest(setting), self.assertRaisesRegex(ValueError, name):
+                    DeliveryClient("http://numora.test", KEY, **setting)
+        DeliveryClient("https://numora.test:8443/below", KEY, deadline=1, longest_pause=0.1).close()
+
     def test_a_key_that_cannot_be_sent_is_refused_without_repeating_it(self) -> None:
-        for key in "", " \n", "sk_test\nX-Other: 1", "sk_tést":
+        for key in "", " \n", "sk_test\nX-Other: 1", "sk_test 1", "sk_test\x7f", "sk_tést":
             with self.assertRaises(ValueError) as raised:
                 DeliveryClient("http://numora.test", key)
             self.assertNotIn("sk_t", str(raised.exception))
