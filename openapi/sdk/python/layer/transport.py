@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from .errors import DeliveryError, error_of
+from .errors import DeliveryError, error_of, redacted
 
 _FIRST_PAUSE = 0.5  # seconds; doubled after each try
 _SENT_NOTHING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # no connection, so no effect
@@ -78,7 +78,7 @@ class RetryingTransport(httpx.BaseTransport):
         try:
             answer = self._receive(request, min(self._clock() + self._try_timeout, give_up_at))
         except httpx.RequestError as lost:
-            error = DeliveryError(f"no answer: {type(lost).__name__}: {lost}".replace(self._api_key, "***"))
+            error = DeliveryError(redacted(f"no answer: {type(lost).__name__}: {lost}", self._api_key))
             error.__cause__ = lost
             return error
         return error_of(answer, self._api_key) or answer

@@ -323,6 +323,32 @@ class Errors(Layer):
                 self.assertNotIn(KEY[:12], f"{numora!r} {numora.generated!r} {vars(numora)['_http']!r}")
         self.assertEqual(self.sent[0].headers["Authorization"], f"Bearer {KEY}")
 
+    def test_the_key_shows_in_no_detail_and_no_request_id(self) -> None:
+        details = [{"field": f"header {KEY}", "issue": f"{KEY} is wrong", "more": [{"seen": KEY}]}]
+        body = {"code": "unauthorized", "message": "no", "request_id": f"r-{KEY}", "details": details}
+        strange = httpx.Response(502, headers={"X-Request-Id": KEY})
+        with self.client(httpx.Response(401, json={"error": body}), strange) as numora:
+            error = self.refused(numora.get_document, "doc-1")
+            self.assertEqual((error.details[0].field, error.details[0].issue), ("header ***", "*** is wrong"))
+            self.assertNotIn(KEY, f"{error.details} {error.request_id}")
+            self.assertEqual(self.refused(numora.get_document, "doc-1").request_id, "***")
+
+    def test_a_key_that_is_too_short_to_be_secret_mangles_no_text(self) -> None:
+        body = {"code": "unauthorized", "message": "the key is unknown", "request_id": "r-1"}
+
+        def answer(_: httpx.Request) -> httpx.Response:
+            return played
+
+        for key in "e", "unknown":
+            for played in httpx.Response(401, json={"error": body}), httpx.Response(502, text="the key is unknown"):
+                with (
+                    self.subTest(key=key, played=played),
+                    httpx.Client(transport=httpx.MockTransport(answer)) as http,
+                    DeliveryClient("http://numora.test", key, http=http) as numora,
+                    self.assertRaisesRegex(DeliveryError, "the key is unknown"),
+                ):
+                    numora.get_document("doc-1")
+
     def test_settings_that_make_no_sense_are_refused(self) -> None:
         for url in "", "numora.test", "//numora.test", "ftp://numora.test", "http://", "http:///v1", "http://x:port":
             with self.subTest(url), self.assertRaises(ValueError):
