@@ -63,7 +63,11 @@ def error_of(answer: httpx.Response, api_key: str) -> DeliveryError | None:
     if answer.is_success:
         return None if body is not None else strange(answer, api_key, "is not JSON")
     try:
-        error = ErrorBody.from_dict(_cut_out(api_key, body or {})).error
+        body = _cut_out(api_key, body or {})
+        for optional in "details", "outcome":
+            if body["error"].get(optional, ...) is None:  # null says as little as nothing
+                del body["error"][optional]
+        error = ErrorBody.from_dict(body).error
         if not isinstance(error.code, str) or not isinstance(error.message, str):
             raise TypeError
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):

@@ -280,6 +280,12 @@ class Errors(Layer):
         self.assertEqual([(detail.field, detail.issue) for detail in error.details], [("execution_id", "is wrong")])
         self.assertEqual(str(error), "400 invalid_payload: refused (request r-7)")
 
+    def test_null_is_as_good_as_nothing(self) -> None:
+        body = {"code": "conflict", "message": "m", "request_id": "r-1", "details": None, "outcome": None}
+        with self.client(httpx.Response(409, json={"error": body})) as numora:
+            error = self.refused(numora.get_document, "doc-1")
+        self.assertEqual((error.code, error.details, error.outcome), ("conflict", [], None))
+
     def test_a_code_that_is_newer_than_this_client_is_told(self) -> None:
         body = {"code": "moved", "message": "elsewhere", "request_id": "r-1", "details": [], "hint": 1}
         with self.client(httpx.Response(410, json={"error": body})) as numora:
