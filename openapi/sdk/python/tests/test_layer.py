@@ -314,6 +314,17 @@ class Errors(Layer):
                 self.assertEqual((error.status, error.code, error.details), (status, None, []))
                 self.assertIn("the answer is", error.message)
 
+    def test_a_strange_answer_has_the_request_id_of_its_header(self) -> None:
+        for status, headers, request_id in (
+            (502, {"X-Request-Id": "r-9"}, "r-9"),
+            (200, {"X-Request-Id": "r-9"}, "r-9"),
+            (502, {"X-Request-Id": ""}, None),
+            (502, {}, None),
+        ):
+            played = httpx.Response(status, headers=headers, text="<html>")
+            with self.subTest(status=status, headers=headers), self.client(played) as numora:
+                self.assertEqual(self.refused(numora.get_document, "doc-1").request_id, request_id)
+
     def test_a_strange_answer_is_quoted_with_at_most_200_characters(self) -> None:
         with self.client(httpx.Response(502, text="x" * 100 + "\n" + "y" * 1000)) as numora:
             error = self.refused(numora.get_document, "doc-1")
