@@ -67,7 +67,10 @@ class _Page(Protocol[T]):
 class DeliveryClient:
     """Calls one server with one key. Any number of threads may share it; close it, or use it in a with statement.
 
-    Each call is answered, or raises DeliveryError, within its deadline; meanwhile it is resent as RetryingTransport says.
+    Each call is answered, or raises DeliveryError; until its deadline it is resent as RetryingTransport says. No wait is
+    begun for longer than what is left of the deadline. Only what is one step with many waits can take longer: looking up
+    the host's name, trying all of its addresses, and reading a status line and headers that arrive in pieces.
+
     Arguments that cannot be sent, such as an instant without a zone, are a ValueError, and so are settings
     that make no sense.
 
@@ -76,7 +79,7 @@ class DeliveryClient:
 
     deadline       seconds that one call may take, with all its tries and pauses; a page of a list is a call
     longest_pause  seconds between two tries at most, unless the server asks for more
-    try_timeout    seconds that one try may take
+    try_timeout    seconds that one try may take; it is lost, too, when its body stalls for a quarter of what is left
     http           sends single tries: your own httpx.Client, for a proxy, certificates or tests. It is not closed here
     on_retry       told of each retry before its pause; nothing is logged or printed otherwise
 

@@ -227,6 +227,24 @@ class OverTheWire(unittest.TestCase):
         self.assertIsInstance(raised.exception.__cause__, httpx.ReadTimeout)
         self.assertLess(time.monotonic() - started, 1.7)
 
+    def test_a_body_that_drips_does_not_outlast_the_deadline(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"
+        for drip in ([b" ", 0.1] * 40, [b" ", 0.22] * 20, [b" ", 0.22, b" ", 0.22, b" ", 0.22, b" ", 9.0], [9.0]):
+            with self.subTest(drip), self.server(head, *drip) as url, DeliveryClient(url, KEY, deadline=1) as numora:
+                started = time.monotonic()
+                with self.assertRaises(DeliveryError) as raised:
+                    numora.get_document("doc-1")
+                self.assertLess(time.monotonic() - started, 1.4)
+                self.assertIsInstance(raised.exception.__cause__, httpx.ReadTimeout)
+
+    def test_a_body_in_pieces_that_come_in_time_is_read(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"
+        with (
+            self.server(head, 0.2, b'{"data', 0.2, b'": []}') as url,
+            DeliveryClient(url, KEY, try_timeout=2) as numora,
+        ):
+            self.assertEqual(numora.claim("sap"), [])
+
     def test_a_compressed_answer_is_read(self) -> None:
         body = gzip.compress(json.dumps({"data": []}).encode())
         head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
