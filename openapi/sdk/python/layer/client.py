@@ -71,12 +71,11 @@ class DeliveryClient:
     begun for longer than what is left of the deadline. Only what is one step with many waits can take longer: looking up
     the host's name, trying all of its addresses, and reading a status line and headers that arrive in pieces.
 
-    Arguments that cannot be sent, such as an instant without a zone, are a ValueError, and so are settings
-    that make no sense.
+    Arguments that cannot be sent, such as an instant without a zone, are a ValueError, and so are settings that make no
+    sense.
 
     base_url       where the server is, http or https; without a user and a password
     api_key        white space around it is cut off
-
     deadline       seconds that one call may take, with all its tries and pauses; a page of a list is a call
     longest_pause  seconds between two tries at most, unless the server asks for more
     try_timeout    seconds that one try may take; it is lost, too, when its body stalls for a quarter of what is left
