@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -68,12 +69,18 @@ class _Page(Protocol[T]):
 class DeliveryClient:
     """Calls one server with one key. Any number of threads may share it; close it, or use it in a with statement.
 
-    Each call is answered, or raises DeliveryError, within its deadline; meanwhile it is resent as RetryingTransport says.
-    Arguments that cannot be sent, such as an instant without a zone, are a ValueError.
+    Each call is answered, or raises DeliveryError; until its deadline it is resent as RetryingTransport says. No wait is
+    begun for longer than what is left of the deadline. Only what is one step with many waits can take longer: looking up
+    the host's name, trying all of its addresses, and reading a status line and headers that arrive in pieces.
 
+    Arguments that cannot be sent, such as an instant without a zone, are a ValueError, and so are settings that make no
+    sense.
+
+    base_url       where the server is, http or https; without a user and a password
+    api_key        white space around it is cut off
     deadline       seconds that one call may take, with all its tries and pauses; a page of a list is a call
     longest_pause  seconds between two tries at most, unless the server asks for more
-    try_timeout    seconds that one try may take
+    try_timeout    seconds that one try may take; it is lost, too, when its body stalls for a quarter of what is left
     http           sends single tries: your own httpx.Client, for a proxy, certificates or tests. It is not closed here
     on_retry       told of each retry before its pause; nothing is logged or printed otherwise
 
@@ -95,6 +102,10 @@ class DeliveryClient:
         self._api_key = api_key.strip()
         if not re.fullmatch("[!-~]+", self._api_key):
             raise ValueError("the API key is empty, or has characters that no key has")
+        _check_base_url(base_url)
+        for name, seconds in ("deadline", deadline), ("longest_pause", longest_pause), ("try_timeout", try_timeout):
+            if not 0 < seconds < math.inf:
+                raise ValueError(f"{name} is not a positive number of seconds: {seconds}")
         transport = RetryingTransport(
             http,
             self._api_key,
@@ -269,6 +280,18 @@ class DeliveryClient:
             page = self._call(parse, request(cursor))
             yield from page.data
             cursor = page.next_cursor
+
+
+def _check_base_url(base_url: str) -> None:
+    """Repeats nothing of it: there may be a password in it."""
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise ValueError("the base URL is no URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("the base URL has to begin with http:// or https:// and a host")
+    if url.userinfo:
+        raise ValueError("the base URL must have no user and no password: the API key is all that is sent")
 
 
 def _given(value: T | None) -> T | Unset:

@@ -17,6 +17,7 @@ from .generated.models import ErrorBody, ErrorCode, ErrorDetail, ErrorOutcome
 from .generated.types import Unset
 
 _LONGEST_QUOTE = 200  # characters of a strange answer that a message repeats
+_SHORTEST_SECRET = 8  # characters; a shorter key is no secret, and cutting it out would mangle words
 
 
 class DeliveryError(Exception):
@@ -64,13 +65,17 @@ def error_of(answer: httpx.Response, api_key: str) -> DeliveryError | None:
     if answer.is_success:
         return None if body is not None else strange(answer, api_key, "is not JSON")
     try:
-        error = ErrorBody.from_dict(body or {}).error
+        body = _cut_out(api_key, body or {})
+        for optional in "details", "outcome":
+            if body["error"].get(optional, ...) is None:  # null says as little as nothing
+                del body["error"][optional]
+        error = ErrorBody.from_dict(body).error
         if not isinstance(error.code, str) or not isinstance(error.message, str):
             raise TypeError
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return strange(answer, api_key, "is not this API's")
     return DeliveryError(
-        error.message.replace(api_key, "***"),
+        error.message,
         status=answer.status_code,
         code=error.code,
         details=[] if isinstance(error.details, Unset) else error.details,
@@ -82,13 +87,28 @@ def error_of(answer: httpx.Response, api_key: str) -> DeliveryError | None:
 
 def strange(answer: httpx.Response, api_key: str, what: str) -> DeliveryError:
     """An error without a code, for an answer that the contract does not know, as from a proxy or another program."""
-    text = " ".join(answer.text.replace(api_key, "***").split())
+    text = " ".join(redacted(answer.text, api_key).split())
     return DeliveryError(
         f"the answer {what}: {text[:_LONGEST_QUOTE]!r}" if text else f"the answer {what}: it is empty",
         status=answer.status_code,
-        request_id=answer.headers.get("x-request-id"),
+        request_id=redacted(answer.headers.get("x-request-id", ""), api_key) or None,
         retry_after=_retry_after(answer),
     )
+
+
+def redacted(text: str, api_key: str) -> str:
+    return text.replace(api_key, "***") if len(api_key) >= _SHORTEST_SECRET else text
+
+
+def _cut_out(api_key: str, value: Any) -> Any:
+    """The same JSON without the key in any text."""
+    if isinstance(value, str):
+        return redacted(value, api_key)
+    if isinstance(value, list):
+        return [_cut_out(api_key, item) for item in value]
+    if isinstance(value, dict):
+        return {name: _cut_out(api_key, member) for name, member in value.items()}
+    return value
 
 
 def _json_object(answer: httpx.Response) -> dict[str, Any] | None:

@@ -1,11 +1,13 @@
 """Goes through the whole API with the installed package, against a real server; prints "ok <step>" for each step.
 
 NUMORA_API_URL and NUMORA_API_KEY (all scopes) name a fresh server. NUMORA_PROXY_URL answers everything 502 with an HTML
-page, NUMORA_DOWN_URL everything 503; NUMORA_FLAKY_URL answers a POST 429, then 503, then not at all, then passes it on.
-At the step "restart" whoever reads the output kills the server and starts it again.
+page, NUMORA_DOWN_URL everything 503. NUMORA_FLAKY_URL answers a POST 429, then 503, each with Retry-After: 1, then passes it
+on and hangs up instead of answering, and from then on passes everything on. After the line "restart" whoever reads the output
+kills the server, writes "dead" to this program's input, and starts the server again about a second later.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -15,6 +17,7 @@ from numora_delivery_client import (
     DeliveryError,
     DocumentRegistration,
     FailedReport,
+    Retry,
     SucceededReport,
 )
 
@@ -136,7 +139,8 @@ ok("proxy")
 
 started = time.monotonic()
 with client("NUMORA_FLAKY_URL") as flaky:
-    flaky.record(DOCUMENT, succeeded("python-flaky", "crm-flaky"))
+    recorded = flaky.record(DOCUMENT, succeeded("python-flaky", "crm-flaky"))
+expect(recorded.replayed, recorded)  # the try whose answer was lost had recorded it
 expect(time.monotonic() - started >= 2, time.monotonic() - started)
 ok("flaky")
 
@@ -148,10 +152,12 @@ expect(time.monotonic() - started < 5, time.monotonic() - started)
 ok("down")
 
 print("restart", flush=True)
-time.sleep(0.1)
-with client("NUMORA_API_URL", deadline=30) as patient:
+expect(sys.stdin.readline().strip() == "dead", "nobody says that the server is dead")
+retries: list[Retry] = []
+with DeliveryClient(URL, KEY, deadline=30, on_retry=retries.append) as patient:
     patient.record(DOCUMENT, succeeded("python-restart", "crm-restart"))
     attempts = list(patient.document_attempts(DOCUMENT, execution_id="python-restart"))
 expect(len(attempts) == 1, attempts)
+expect(len(retries) >= 1, retries)
 ok("restart")
 numora.close()

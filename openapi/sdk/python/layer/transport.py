@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from .errors import DeliveryError, error_of
+from .errors import DeliveryError, error_of, redacted
 
 _FIRST_PAUSE = 0.5  # seconds; doubled after each try
+_PART_OF_A_WAIT = 0.25  # of the time that is left, for one wait within a body
 _SENT_NOTHING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # no connection, so no effect
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)  # this side's mistake: it would be made again
 
@@ -33,7 +34,8 @@ class RetryingTransport(httpx.BaseTransport):
     up to longest_pause, half of each left to chance so that workers do not come back all at once, and are never shorter
     than Retry-After. A pause that would end after the deadline is not begun: the last error is raised at once.
 
-    Every answer that is no success, or is no JSON, is raised as DeliveryError. Holds no state: any number of threads may
+    Every answer that is no success, or is no JSON, is raised as DeliveryError; so is a redirect, which is never followed,
+    for a POST would become a GET, whose success says nothing. Holds no state: any number of threads may
     share it.
     """
 
@@ -77,25 +79,34 @@ class RetryingTransport(httpx.BaseTransport):
         try:
             answer = self._receive(request, min(self._clock() + self._try_timeout, give_up_at))
         except httpx.RequestError as lost:
-            error = DeliveryError(f"no answer: {type(lost).__name__}: {lost}".replace(self._api_key, "***"))
+            error = DeliveryError(redacted(f"no answer: {type(lost).__name__}: {lost}", self._api_key))
             error.__cause__ = lost
             return error
         return error_of(answer, self._api_key) or answer
 
     def _receive(self, request: httpx.Request, until: float) -> httpx.Response:
-        """The whole answer. httpx limits each wait by itself; here they must not add up to more than until."""
+        """The whole answer, in time where that can be had: httpx limits each wait by itself, and not their sum.
+
+        So each step may only wait for what is left when it begins. Reading the body is many waits with the limit of the
+        first, and each may last a quarter of what was left; none begins that could end after until. Reading the head is
+        many waits as well, but nothing is called in between: a head that comes in pieces may take longer.
+        """
         timeout: dict[str, float | None] = {}
 
-        def shorten(*_: object) -> None:  # called before connecting, before sending, before each part of the answer
-            timeout.update(httpx.Timeout(max(0.001, until - self._clock())).as_dict())
+        def limit(step: str = "", _: object = None) -> None:  # called before connecting, sending, reading head and body
+            left = until - self._clock()
+            if step.endswith(".receive_response_body.started"):
+                left *= _PART_OF_A_WAIT
+            timeout.update(httpx.Timeout(max(0.001, left)).as_dict())
 
-        shorten()
-        request.extensions = {**request.extensions, "timeout": timeout, "trace": shorten}
-        answer, chunks = self._http.send(request, stream=True), []
+        limit()
+        request.extensions = {**request.extensions, "timeout": timeout, "trace": limit}
+        answer, chunks = self._http.send(request, stream=True, follow_redirects=False), []
+        last_wait = until - (until - self._clock()) * _PART_OF_A_WAIT
         try:
             for chunk in answer.iter_bytes():
                 chunks.append(chunk)
-                if self._clock() > until:
+                if self._clock() > last_wait:
                     raise httpx.ReadTimeout("the answer took too long", request=request)
         finally:
             answer.close()

@@ -161,6 +161,23 @@ class Retries(Layer):
                 error = self.refused(numora.record, "doc-1", REPORT)
                 self.assertEqual((error.status, len(self.sent) - before), (status, 1))
 
+    def test_a_redirect_is_not_followed_even_if_the_callers_client_would(self) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            self.sent.append(request)
+            if request.url.path == "/elsewhere":
+                return httpx.Response(200, json=ATTEMPT)
+            return httpx.Response(status, headers={"Location": "/elsewhere"})
+
+        for status in 301, 307:
+            self.sent.clear()
+            with (
+                self.subTest(status),
+                httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True) as http,
+                DeliveryClient("http://numora.test", KEY, http=http) as numora,
+            ):
+                error = self.refused(numora.record, "doc-1", REPORT)
+                self.assertEqual((error.status, error.code, len(self.sent)), (status, None, 1))
+
     def test_the_generated_client_retries_and_raises_too(self) -> None:
         with self.client(LIMITED, httpx.Response(200, json=ATTEMPT), httpx.Response(200, json=[])) as numora:
             attempt = get_delivery_attempt.sync("a-1", client=numora.generated)
@@ -209,6 +226,24 @@ class OverTheWire(unittest.TestCase):
                 numora.get_document("doc-1")
         self.assertIsInstance(raised.exception.__cause__, httpx.ReadTimeout)
         self.assertLess(time.monotonic() - started, 1.7)
+
+    def test_a_body_that_drips_does_not_outlast_the_deadline(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"
+        for drip in ([b" ", 0.1] * 40, [b" ", 0.22] * 20, [b" ", 0.22, b" ", 0.22, b" ", 0.22, b" ", 9.0], [9.0]):
+            with self.subTest(drip), self.server(head, *drip) as url, DeliveryClient(url, KEY, deadline=1) as numora:
+                started = time.monotonic()
+                with self.assertRaises(DeliveryError) as raised:
+                    numora.get_document("doc-1")
+                self.assertLess(time.monotonic() - started, 1.4)
+                self.assertIsInstance(raised.exception.__cause__, httpx.ReadTimeout)
+
+    def test_a_body_in_pieces_that_come_in_time_is_read(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"
+        with (
+            self.server(head, 0.2, b'{"data', 0.2, b'": []}') as url,
+            DeliveryClient(url, KEY, try_timeout=2) as numora,
+        ):
+            self.assertEqual(numora.claim("sap"), [])
 
     def test_a_compressed_answer_is_read(self) -> None:
         body = gzip.compress(json.dumps({"data": []}).encode())
@@ -263,6 +298,12 @@ class Errors(Layer):
         self.assertEqual([(detail.field, detail.issue) for detail in error.details], [("execution_id", "is wrong")])
         self.assertEqual(str(error), "400 invalid_payload: refused (request r-7)")
 
+    def test_null_is_as_good_as_nothing(self) -> None:
+        body = {"code": "conflict", "message": "m", "request_id": "r-1", "details": None, "outcome": None}
+        with self.client(httpx.Response(409, json={"error": body})) as numora:
+            error = self.refused(numora.get_document, "doc-1")
+        self.assertEqual((error.code, error.details, error.outcome), ("conflict", [], None))
+
     def test_a_code_that_is_newer_than_this_client_is_told(self) -> None:
         body = {"code": "moved", "message": "elsewhere", "request_id": "r-1", "details": [], "hint": 1}
         with self.client(httpx.Response(410, json={"error": body})) as numora:
@@ -291,6 +332,17 @@ class Errors(Layer):
                 self.assertEqual((error.status, error.code, error.details), (status, None, []))
                 self.assertIn("the answer is", error.message)
 
+    def test_a_strange_answer_has_the_request_id_of_its_header(self) -> None:
+        for status, headers, request_id in (
+            (502, {"X-Request-Id": "r-9"}, "r-9"),
+            (200, {"X-Request-Id": "r-9"}, "r-9"),
+            (502, {"X-Request-Id": ""}, None),
+            (502, {}, None),
+        ):
+            played = httpx.Response(status, headers=headers, text="<html>")
+            with self.subTest(status=status, headers=headers), self.client(played) as numora:
+                self.assertEqual(self.refused(numora.get_document, "doc-1").request_id, request_id)
+
     def test_a_strange_answer_is_quoted_with_at_most_200_characters(self) -> None:
         with self.client(httpx.Response(502, text="x" * 100 + "\n" + "y" * 1000)) as numora:
             error = self.refused(numora.get_document, "doc-1")
@@ -306,8 +358,49 @@ class Errors(Layer):
                 self.assertNotIn(KEY[:12], f"{numora!r} {numora.generated!r} {vars(numora)['_http']!r}")
         self.assertEqual(self.sent[0].headers["Authorization"], f"Bearer {KEY}")
 
+    def test_the_key_shows_in_no_detail_and_no_request_id(self) -> None:
+        details = [{"field": f"header {KEY}", "issue": f"{KEY} is wrong", "more": [{"seen": KEY}]}]
+        body = {"code": "unauthorized", "message": "no", "request_id": f"r-{KEY}", "details": details}
+        strange = httpx.Response(502, headers={"X-Request-Id": KEY})
+        with self.client(httpx.Response(401, json={"error": body}), strange) as numora:
+            error = self.refused(numora.get_document, "doc-1")
+            self.assertEqual((error.details[0].field, error.details[0].issue), ("header ***", "*** is wrong"))
+            self.assertNotIn(KEY, f"{error.details} {error.request_id}")
+            self.assertEqual(self.refused(numora.get_document, "doc-1").request_id, "***")
+
+    def test_a_key_that_is_too_short_to_be_secret_mangles_no_text(self) -> None:
+        body = {"code": "unauthorized", "message": "the key is unknown", "request_id": "r-1"}
+
+        def answer(_: httpx.Request) -> httpx.Response:
+            return played
+
+        for key in "e", "unknown":
+            for played in httpx.Response(401, json={"error": body}), httpx.Response(502, text="the key is unknown"):
+                with (
+                    self.subTest(key=key, played=played),
+                    httpx.Client(transport=httpx.MockTransport(answer)) as http,
+                    DeliveryClient("http://numora.test", key, http=http) as numora,
+                    self.assertRaisesRegex(DeliveryError, "the key is unknown"),
+                ):
+                    numora.get_document("doc-1")
+
+    def test_settings_that_make_no_sense_are_refused(self) -> None:
+        for url in "", "numora.test", "//numora.test", "ftp://numora.test", "http://", "http:///v1", "http://x:port":
+            with self.subTest(url), self.assertRaises(ValueError):
+                DeliveryClient(url, KEY)
+        for url in "https://user@numora.test", "https://user:hunter2@numora.test":
+            with self.subTest(url), self.assertRaisesRegex(ValueError, "no password") as raised:
+                DeliveryClient(url, KEY)
+            self.assertNotIn("hunter2", str(raised.exception))
+        for name in "deadline", "longest_pause", "try_timeout":
+            for seconds in 0, -1, float("nan"), float("inf"):
+                setting: Any = {name: seconds}
+                with self.subTest(setting), self.assertRaisesRegex(ValueError, name):
+                    DeliveryClient("http://numora.test", KEY, **setting)
+        DeliveryClient("https://numora.test:8443/below", KEY, deadline=1, longest_pause=0.1).close()
+
     def test_a_key_that_cannot_be_sent_is_refused_without_repeating_it(self) -> None:
-        for key in "", " \n", "sk_test\nX-Other: 1", "sk_tést":
+        for key in "", " \n", "sk_test\nX-Other: 1", "sk_test 1", "sk_test\x7f", "sk_tést":
             with self.assertRaises(ValueError) as raised:
                 DeliveryClient("http://numora.test", key)
             self.assertNotIn("sk_t", str(raised.exception))
