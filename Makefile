@@ -44,10 +44,7 @@ test-browser: ## Use the documentation as a person would (needs Chromium)
 # FOR=5m fuzzes each target longer.
 FOR ?= 30s
 fuzz: ## Fuzz decoder, keys, cursors, URLs, normalising and the whole handler, each for FOR=30s
-	$(WITH_POSTGRES) sh -c 'set -e; for package in ./internal/apikey ./internal/httpapi; do \
-		for target in $$(go test -list "^Fuzz" $$package | grep "^Fuzz"); do \
-			echo "== $$target"; go test -run "^$$" -fuzz "^$$target\$$" -fuzztime $(FOR) $$package; \
-		done; done'
+	$(WITH_POSTGRES) .ci/fuzz $(FOR)
 
 test-kills: ## Kill the example worker 200 times on each database, and look for what was lost or written twice
 	$(WITH_POSTGRES) go test -count=1 -timeout 5m -tags kills -run TestManyKills -v ./internal/app
