@@ -187,7 +187,7 @@ describe("a claim", together, () => {
 
 describe("a requeue", together, () => {
   it("is sent again on a lost answer, but not when it is forced", async () => {
-    const server = await serve(cut, json(200, {}), cut);
+    const server = await serve(cut, json(200, { document_id: "doc_1" }), cut);
     await client(server).retryPush("doc_1", { provider: "sap" });
     await failure(client(server).retryPush("doc_1", { provider: "sap", force: true }));
     assert.equal(server.seen.length, 3);
@@ -222,12 +222,51 @@ describe("an error", together, () => {
     });
   }
 
+  const reads = {
+    record: (calls) => calls.record("doc_1", report),
+    getDocument: (calls) => calls.getDocument("doc_1"),
+    putDocument: (calls) => calls.putDocument("doc_1", { status: "reviewed" }),
+    claim: (calls) => calls.claim({ provider: "sap" }),
+    extend: (calls) => calls.extend("clm_1"),
+    release: (calls) => calls.release("clm_1"),
+    retryPush: (calls) => calls.retryPush("doc_1", { provider: "sap" }),
+    listDocumentAttempts: (calls) => calls.listDocumentAttempts("doc_1").next(),
+    listAttempts: (calls) => calls.listAttempts().next(),
+    listDeliveries: (calls) => calls.listDeliveries().next(),
+    listOutbox: (calls) => calls.listOutbox("sap").next(),
+    raw: (calls) => calls.raw.GET("/v1/delivery/attempts/{attempt_id}", { params: { path: { attempt_id: attempt.id } } }),
+  };
+  const strange = [{}, null, { error: { code: "x", message: "y" } }, { data: {} }, { data: [null], next_cursor: null }, { id: 1 }];
+  for (const [name, read] of Object.entries(reads)) {
+    it(`has no code for a success that is not what ${name} asks for`, async () => {
+      for (const body of strange) {
+        const server = await serve(json(200, body));
+        const error = await failure(read(client(server)));
+        assert.deepEqual([error.status, error.code, server.seen.length], [200, undefined, 1]);
+        assert.match(error.message, /not one of the Numora Delivery API: it begins/);
+      }
+    });
+  }
+
+  it("has no code for an attempt of another report, nor for a list without next_cursor", async () => {
+    for (const [read, body] of [
+      [reads.record, { ...attempt, execution_id: "run-2" }],
+      [reads.record, { execution_id: "run-1" }],
+      [reads.listAttempts, { data: [attempt] }],
+      [reads.listOutbox, { data: [], next_cursor: 2 }],
+    ]) {
+      const error = await failure(read(client(await serve(json(200, body)))));
+      assert.deepEqual([error.status, error.code], [200, undefined]);
+    }
+  });
+
   it("never shows the API key", async () => {
     const echo = ({ headers }, response) => response.writeHead(502).end(`${"<".repeat(190)}${headers.authorization}`);
     const echoing = ({ headers: { authorization } }, response) => {
       const details = [{ field: "", issue: authorization }];
       response.writeHead(400).end(refused(400, "invalid_payload", { message: authorization, details }).body);
     };
+    const mirror = ({ headers }, response) => response.end(JSON.stringify({ headers }));
     const failing = async (_, { headers }) => {
       throw new Error("not sent", { cause: new Error(`${headers}`) });
     };
@@ -235,6 +274,7 @@ describe("an error", together, () => {
     for (const calling of [
       client(await serve(echo)),
       client(await serve(echoing)),
+      client(await serve(mirror)),
       client(await nobody(), { deadlineMs: 50 }),
       client(await nobody(), { deadlineMs: 50, fetch: failing }),
     ]) {
