@@ -341,6 +341,29 @@ describe("the raw client", together, () => {
   });
 });
 
+describe("the README's worker", () => {
+  const item = { provider: "sap", document_id: "doc_1", execution_id: "clm_1", delivery_key: "dlv_1", metadata: {} };
+  const readme = new URL("readme.js", import.meta.url);
+
+  for (const [what, crm, expected] of [
+    ["a record", () => new Response("", { status: 201, headers: { location: "crm-1" } }), ["succeeded", "crm-1", undefined]],
+    ["a 500", () => new Response("", { status: 500, headers: { location: "crm-1" } }), ["failed", undefined, "Error: the CRM answered 500"]],
+    ["no record's id", () => new Response("", { status: 201 }), ["failed", undefined, "Error: the CRM did not name its record"]],
+  ]) {
+    it(`reports what the CRM's answer is, with ${what}`, async (t) => {
+      const recorded = json(201, { ...attempt, execution_id: item.execution_id });
+      const server = await serve(json(200, { data: [item] }), recorded, json(200, { data: [], next_cursor: null }), json(200, attempt));
+      Object.assign(process.env, { NUMORA_API_URL: server.url, NUMORA_API_KEY: apiKey });
+      const { fetch } = globalThis;
+      t.mock.method(globalThis, "fetch", async (url, init) => (`${url}`.startsWith("https://crm.example/") ? crm() : fetch(url, init)));
+      t.mock.method(console, "log", () => {});
+      await import(`${readme}?${what}`);
+      const { status, external_record_id, error_message } = JSON.parse(server.seen[1].body);
+      assert.deepEqual([status, external_record_id, error_message], expected);
+    });
+  }
+});
+
 it("options that can't be used are refused", () => {
   for (const wrong of [{ deadlineMs: 0 }, { deadlineMs: Infinity }, { tryTimeoutMs: -1 }, { longestPauseMs: NaN }]) {
     assert.throws(() => new DeliveryClient({ baseUrl: "http://example", apiKey, ...wrong }), RangeError);
