@@ -117,8 +117,8 @@ function isWorthRetrying(error: DeliveryError, repeatable: boolean): boolean {
       return true;
     case 503:
       return repeatable || error.outcome === "not_executed";
-    case undefined: // A refused connection has executed nothing. Each runtime says in its own words that it was one.
-      return repeatable || /ECONNREFUSED|connection ?refused/i.test(error.message);
+    case undefined: // Without a connection nothing was sent. Each runtime says in its own words that there was none.
+      return repeatable || /ECONNREFUSED|connection ?refused|ENOTFOUND|EAI_AGAIN/i.test(error.message);
     default:
       return false;
   }

@@ -171,6 +171,19 @@ describe("a claim", together, () => {
     assert.deepEqual(await claim(server, { longestPauseMs: 200, onRetry: server.comeBack }), []);
   });
 
+  for (const code of ["ENOTFOUND", "EAI_AGAIN"]) {
+    it(`is sent again when the host's name is not resolved, with ${code}`, async () => {
+      const server = await serve(claimed);
+      let tries = 0;
+      const lookedUp = async (url, init) => {
+        if (++tries > 1) return fetch(url, init);
+        throw new TypeError("fetch failed", { cause: Object.assign(new Error(`getaddrinfo ${code} delivery.example`), { code }) });
+      };
+      assert.deepEqual(await claim(server, { fetch: lookedUp }), []);
+      assert.deepEqual([tries, server.seen.length], [2, 1]);
+    });
+  }
+
   for (const [what, answer] of Object.entries({
     "the connection is closed": cut,
     "a try takes too long": silence,
