@@ -1,6 +1,6 @@
 // Tests of what is written by hand, on the package as it is installed, against local servers that answer by a script.
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer } from "node:http";
 import { after, describe, it } from "node:test";
 import { inspect } from "node:util";
@@ -136,6 +136,16 @@ describe("a call", together, () => {
     const server = await serve(created);
     await assert.rejects(client(server).record("doc_1", report, { signal: AbortSignal.abort() }), { name: "AbortError" });
     assert.equal(server.seen.length, 0);
+  });
+
+  it("leaves no listener on the caller's signal", async () => {
+    const { signal } = new AbortController();
+    const server = await serve(limited, created, json(200, { data: [], next_cursor: "c1" }), json(200, { data: [], next_cursor: null }), page502);
+    await client(server).record("doc_1", report, { signal });
+    assert.equal((await client(server).listAttempts({}, { signal }).next()).done, true);
+    await failure(client(server).getDocument("doc_1", { signal }));
+    assert.equal(server.seen.length, 5);
+    assert.equal(getEventListeners(signal, "abort").length, 0);
   });
 
   it("sends the request id it is given", async () => {
