@@ -51,7 +51,7 @@ export function refusal(said: ContractError, { status, headers }: Response): Del
   return new DeliveryError(said.message, { status, code, details, requestId, outcome, retryAfter: retryAfter(headers) });
 }
 
-/** The error of an answer that is not this API's: a proxy's page, JSON of something else, nothing where JSON has to be. */
+/** The error of an answer that is not this API's: a proxy's page, JSON of something else, nothing where JSON has to be, also with 200. */
 export function strangeAnswer(text: string, { status, headers }: Response): DeliveryError {
   const quote = text === "" ? "it is empty" : `it begins ${JSON.stringify(text.slice(0, 200))}`;
   return new DeliveryError(`the answer, with status ${status}, is not one of the Numora Delivery API: ${quote}`, {

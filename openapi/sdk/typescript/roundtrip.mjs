@@ -1,8 +1,9 @@
 // The round trip of an installed @numora/delivery-client through a real server, by its public API. It prints "ok <step>" for
-// each step and fails at the first that is not. Which addresses the variables name, and who kills the server when it reads
-// "restart", is told in the test that runs this.
+// each step and fails at the first that is not. Which addresses the variables name is told in the test that runs this. It also
+// kills the server when it reads "restart", writes a line when that is dead, and starts it again about a second later.
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { DeliveryClient, DeliveryError } from "@numora/delivery-client";
 
 const { NUMORA_API_KEY: apiKey, NUMORA_API_URL, NUMORA_PROXY_URL, NUMORA_FLAKY_URL, NUMORA_DOWN_URL } = process.env;
@@ -92,9 +93,11 @@ const steps = {
     assert.deepEqual([error.status, error.code], [502, undefined]);
   },
   async flaky() {
+    // It answers 429, then 503, then records the report and closes the connection, and only then passes an answer on.
     const begun = performance.now();
-    const { attempt } = await new DeliveryClient({ baseUrl: NUMORA_FLAKY_URL, apiKey }).record(document, succeeded("typescript-flaky"));
-    assert.equal(attempt.execution_id, "typescript-flaky");
+    const flaky = new DeliveryClient({ baseUrl: NUMORA_FLAKY_URL, apiKey });
+    const { attempt, replayed } = await flaky.record(document, succeeded("typescript-flaky"));
+    assert.deepEqual([attempt.execution_id, replayed], ["typescript-flaky", true]);
     assert.ok(performance.now() - begun >= 2000);
   },
   async down() {
@@ -106,10 +109,16 @@ const steps = {
     assert.ok(performance.now() - begun < 5000);
   },
   async restart() {
-    await new Promise((written) => process.stdout.write("restart\n", written));
-    await sleep(100);
-    const patient = new DeliveryClient({ baseUrl: NUMORA_API_URL, apiKey, deadlineMs: 30_000 });
+    const lines = createInterface({ input: process.stdin });
+    const dead = once(lines, "line");
+    process.stdout.write("restart\n");
+    await dead;
+    lines.close();
+    const retries = [];
+    const onRetry = (retry) => retries.push(retry);
+    const patient = new DeliveryClient({ baseUrl: NUMORA_API_URL, apiKey, deadlineMs: 30_000, onRetry });
     const { attempt } = await patient.record(document, succeeded("typescript-restart"));
+    assert.ok(retries.length >= 1, "it was not sent again");
     const attempts = await all(patient.listDocumentAttempts(document, { execution_id: "typescript-restart" }));
     assert.deepEqual(attempts.map(({ id }) => id), [attempt.id]);
   },

@@ -1,6 +1,6 @@
 // Tests of what is written by hand, on the package as it is installed, against local servers that answer by a script.
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer } from "node:http";
 import { after, describe, it } from "node:test";
 import { inspect } from "node:util";
@@ -138,6 +138,16 @@ describe("a call", together, () => {
     assert.equal(server.seen.length, 0);
   });
 
+  it("leaves no listener on the caller's signal", async () => {
+    const { signal } = new AbortController();
+    const server = await serve(limited, created, json(200, { data: [], next_cursor: "c1" }), json(200, { data: [], next_cursor: null }), page502);
+    await client(server).record("doc_1", report, { signal });
+    assert.equal((await client(server).listAttempts({}, { signal }).next()).done, true);
+    await failure(client(server).getDocument("doc_1", { signal }));
+    assert.equal(server.seen.length, 5);
+    assert.equal(getEventListeners(signal, "abort").length, 0);
+  });
+
   it("sends the request id it is given", async () => {
     const server = await serve(created, created);
     await client(server).record("doc_1", report, { requestId: "mine-1" });
@@ -171,6 +181,19 @@ describe("a claim", together, () => {
     assert.deepEqual(await claim(server, { longestPauseMs: 200, onRetry: server.comeBack }), []);
   });
 
+  for (const code of ["ENOTFOUND", "EAI_AGAIN"]) {
+    it(`is sent again when the host's name is not resolved, with ${code}`, async () => {
+      const server = await serve(claimed);
+      let tries = 0;
+      const lookedUp = async (url, init) => {
+        if (++tries > 1) return fetch(url, init);
+        throw new TypeError("fetch failed", { cause: Object.assign(new Error(`getaddrinfo ${code} delivery.example`), { code }) });
+      };
+      assert.deepEqual(await claim(server, { fetch: lookedUp }), []);
+      assert.deepEqual([tries, server.seen.length], [2, 1]);
+    });
+  }
+
   for (const [what, answer] of Object.entries({
     "the connection is closed": cut,
     "a try takes too long": silence,
@@ -187,7 +210,7 @@ describe("a claim", together, () => {
 
 describe("a requeue", together, () => {
   it("is sent again on a lost answer, but not when it is forced", async () => {
-    const server = await serve(cut, json(200, {}), cut);
+    const server = await serve(cut, json(200, { document_id: "doc_1" }), cut);
     await client(server).retryPush("doc_1", { provider: "sap" });
     await failure(client(server).retryPush("doc_1", { provider: "sap", force: true }));
     assert.equal(server.seen.length, 3);
@@ -222,12 +245,51 @@ describe("an error", together, () => {
     });
   }
 
+  const reads = {
+    record: (calls) => calls.record("doc_1", report),
+    getDocument: (calls) => calls.getDocument("doc_1"),
+    putDocument: (calls) => calls.putDocument("doc_1", { status: "reviewed" }),
+    claim: (calls) => calls.claim({ provider: "sap" }),
+    extend: (calls) => calls.extend("clm_1"),
+    release: (calls) => calls.release("clm_1"),
+    retryPush: (calls) => calls.retryPush("doc_1", { provider: "sap" }),
+    listDocumentAttempts: (calls) => calls.listDocumentAttempts("doc_1").next(),
+    listAttempts: (calls) => calls.listAttempts().next(),
+    listDeliveries: (calls) => calls.listDeliveries().next(),
+    listOutbox: (calls) => calls.listOutbox("sap").next(),
+    raw: (calls) => calls.raw.GET("/v1/delivery/attempts/{attempt_id}", { params: { path: { attempt_id: attempt.id } } }),
+  };
+  const strange = [{}, null, { error: { code: "x", message: "y" } }, { data: {} }, { data: [null], next_cursor: null }, { id: 1 }];
+  for (const [name, read] of Object.entries(reads)) {
+    it(`has no code for a success that is not what ${name} asks for`, async () => {
+      for (const body of strange) {
+        const server = await serve(json(200, body));
+        const error = await failure(read(client(server)));
+        assert.deepEqual([error.status, error.code, server.seen.length], [200, undefined, 1]);
+        assert.match(error.message, /not one of the Numora Delivery API: it begins/);
+      }
+    });
+  }
+
+  it("has no code for an attempt of another report, nor for a list without next_cursor", async () => {
+    for (const [read, body] of [
+      [reads.record, { ...attempt, execution_id: "run-2" }],
+      [reads.record, { execution_id: "run-1" }],
+      [reads.listAttempts, { data: [attempt] }],
+      [reads.listOutbox, { data: [], next_cursor: 2 }],
+    ]) {
+      const error = await failure(read(client(await serve(json(200, body)))));
+      assert.deepEqual([error.status, error.code], [200, undefined]);
+    }
+  });
+
   it("never shows the API key", async () => {
     const echo = ({ headers }, response) => response.writeHead(502).end(`${"<".repeat(190)}${headers.authorization}`);
     const echoing = ({ headers: { authorization } }, response) => {
       const details = [{ field: "", issue: authorization }];
       response.writeHead(400).end(refused(400, "invalid_payload", { message: authorization, details }).body);
     };
+    const mirror = ({ headers }, response) => response.end(JSON.stringify({ headers }));
     const failing = async (_, { headers }) => {
       throw new Error("not sent", { cause: new Error(`${headers}`) });
     };
@@ -235,6 +297,7 @@ describe("an error", together, () => {
     for (const calling of [
       client(await serve(echo)),
       client(await serve(echoing)),
+      client(await serve(mirror)),
       client(await nobody(), { deadlineMs: 50 }),
       client(await nobody(), { deadlineMs: 50, fetch: failing }),
     ]) {
@@ -299,6 +362,29 @@ describe("the raw client", together, () => {
     assert.equal((await failure(get(await serve(page502)))).status, 502);
     assert.equal((await failure(orThrow(get(await serve(refused(404, "not_found")))))).code, "not_found");
   });
+});
+
+describe("the README's worker", () => {
+  const item = { provider: "sap", document_id: "doc_1", execution_id: "clm_1", delivery_key: "dlv_1", metadata: {} };
+  const readme = new URL("readme.js", import.meta.url);
+
+  for (const [what, crm, expected] of [
+    ["a record", () => new Response("", { status: 201, headers: { location: "crm-1" } }), ["succeeded", "crm-1", undefined]],
+    ["a 500", () => new Response("", { status: 500, headers: { location: "crm-1" } }), ["failed", undefined, "Error: the CRM answered 500"]],
+    ["no record's id", () => new Response("", { status: 201 }), ["failed", undefined, "Error: the CRM did not name its record"]],
+  ]) {
+    it(`reports what the CRM's answer is, with ${what}`, async (t) => {
+      const recorded = json(201, { ...attempt, execution_id: item.execution_id });
+      const server = await serve(json(200, { data: [item] }), recorded, json(200, { data: [], next_cursor: null }), json(200, attempt));
+      Object.assign(process.env, { NUMORA_API_URL: server.url, NUMORA_API_KEY: apiKey });
+      const { fetch } = globalThis;
+      t.mock.method(globalThis, "fetch", async (url, init) => (`${url}`.startsWith("https://crm.example/") ? crm() : fetch(url, init)));
+      t.mock.method(console, "log", () => {});
+      await import(`${readme}?${what}`);
+      const { status, external_record_id, error_message } = JSON.parse(server.seen[1].body);
+      assert.deepEqual([status, external_record_id, error_message], expected);
+    });
+  }
 });
 
 it("options that can't be used are refused", () => {

@@ -81,45 +81,46 @@ export class DeliveryClient {
     call?: CallOptions,
   ): Promise<{ attempt: DeliveryAttempt; replayed: boolean }> {
     const body = withoutDates<Schemas["DeliveryReport"]>(report);
-    const answer = this.raw.POST("/v1/documents/{id}/delivery", { params: { path: { id } }, body, ...init(call) });
-    const { data, response } = await orThrow(answer);
+    const { data, response } = await answer(call, (init) =>
+      this.raw.POST("/v1/documents/{id}/delivery", { params: { path: { id } }, body, ...init }),
+    );
     return { attempt: data, replayed: response.status === 200 };
   }
 
   /** The attempts to deliver one document, newest recorded first. */
   listDocumentAttempts(id: string, filters: DocumentAttemptFilters = {}, call?: ListOptions): AsyncGenerator<DeliveryAttempt, void> {
     const query = { ...withoutDates<Query<"listDocumentDelivery">>(filters), limit: call?.pageSize };
-    return items((cursor) =>
-      this.raw.GET("/v1/documents/{id}/delivery", { params: { path: { id }, query: { ...query, cursor } }, ...init(call) }),
+    return items(call, (cursor, init) =>
+      this.raw.GET("/v1/documents/{id}/delivery", { params: { path: { id }, query: { ...query, cursor } }, ...init }),
     );
   }
 
   /** The attempts to deliver any document, newest recorded first. */
   listAttempts(filters: AttemptFilters = {}, call?: ListOptions): AsyncGenerator<DeliveryAttempt, void> {
     const query = { ...withoutDates<Query<"listDeliveryAttempts">>(filters), limit: call?.pageSize };
-    return items((cursor) => this.raw.GET("/v1/delivery/attempts", { params: { query: { ...query, cursor } }, ...init(call) }));
+    return items(call, (cursor, init) => this.raw.GET("/v1/delivery/attempts", { params: { query: { ...query, cursor } }, ...init }));
   }
 
   /** A document, with its push status and its deliveries. */
   async getDocument(id: string, call?: CallOptions): Promise<DeliveryDocument> {
-    return data(this.raw.GET("/v1/documents/{id}", { params: { path: { id } }, ...init(call) }));
+    return data(call, (init) => this.raw.GET("/v1/documents/{id}", { params: { path: { id } }, ...init }));
   }
 
   /** Registers a document, or replaces its registration: what is left out is cleared, but for `providers`. */
   async putDocument(id: string, body: DocumentRegistration, call?: CallOptions): Promise<DeliveryDocument> {
-    return data(this.raw.PUT("/v1/documents/{id}", { params: { path: { id } }, body, ...init(call) }));
+    return data(call, (init) => this.raw.PUT("/v1/documents/{id}", { params: { path: { id } }, body, ...init }));
   }
 
   /** Deliveries across documents, last updated first. One that is updated meanwhile moves to the front. */
   listDeliveries(filters: DeliveryFilters = {}, call?: ListOptions): AsyncGenerator<Delivery, void> {
     const query = { ...filters, limit: call?.pageSize };
-    return items((cursor) => this.raw.GET("/v1/deliveries", { params: { query: { ...query, cursor } }, ...init(call) }));
+    return items(call, (cursor, init) => this.raw.GET("/v1/deliveries", { params: { query: { ...query, cursor } }, ...init }));
   }
 
   /** What is due for a provider, oldest due first. Listing claims nothing. */
   listOutbox(provider: string, call?: ListOptions): AsyncGenerator<OutboxItem, void> {
     const query = { provider, limit: call?.pageSize };
-    return items((cursor) => this.raw.GET("/v1/delivery/outbox", { params: { query: { ...query, cursor } }, ...init(call) }));
+    return items(call, (cursor, init) => this.raw.GET("/v1/delivery/outbox", { params: { query: { ...query, cursor } }, ...init }));
   }
 
   /**
@@ -128,24 +129,24 @@ export class DeliveryClient {
    * was leased is due again when its lease runs out, at the cost of a try: claim few at a time.
    */
   async claim(body: ClaimRequest, call?: CallOptions): Promise<ClaimedDelivery[]> {
-    return (await data(this.raw.POST("/v1/delivery/claims", { body, ...init(call) }))).data;
+    return (await data(call, (init) => this.raw.POST("/v1/delivery/claims", { body, ...init }))).data;
   }
 
   /** Prolongs a lease to `lease_seconds` from now. One that is over can't be had back: 409 `claim_over`. */
   async extend(execution_id: string, body: LeaseExtension = {}, call?: CallOptions): Promise<Claim> {
     const params = { path: { execution_id } };
-    return data(this.raw.POST("/v1/delivery/claims/{execution_id}/extend", { params, body, ...init(call) }));
+    return data(call, (init) => this.raw.POST("/v1/delivery/claims/{execution_id}/extend", { params, body, ...init }));
   }
 
   /** Gives a lease back, which does not count as a try. */
   async release(execution_id: string, call?: CallOptions): Promise<Claim> {
     const params = { path: { execution_id } };
-    return data(this.raw.POST("/v1/delivery/claims/{execution_id}/release", { params, ...init(call) }));
+    return data(call, (init) => this.raw.POST("/v1/delivery/claims/{execution_id}/release", { params, ...init }));
   }
 
   /** Requeues a delivery by hand, under a new `delivery_key`. What was delivered is delivered again only with `force`. */
   async retryPush(id: string, body: RetryPush, call?: CallOptions): Promise<Delivery> {
-    return data(this.raw.POST("/v1/documents/{id}/actions/retry-push", { params: { path: { id } }, body, ...init(call) }));
+    return data(call, (init) => this.raw.POST("/v1/documents/{id}/actions/retry-push", { params: { path: { id } }, body, ...init }));
   }
 }
 
@@ -163,24 +164,50 @@ export async function orThrow<Data>(answer: Promise<RawAnswer<Data>>): Promise<{
   return { data, response };
 }
 
-async function data<Data>(answer: Promise<RawAnswer<Data>>): Promise<Data> {
-  return (await orThrow(answer)).data;
+type Init = ReturnType<typeof init>;
+
+/**
+ * What a call succeeds with. A Request follows its signal for as long as it is not collected, so it is given one of its own:
+ * the caller's, which may be that of a whole process, has one listener during the call and none afterwards.
+ */
+async function answer<Data>(
+  call: CallOptions = {},
+  send: (init: Init) => Promise<RawAnswer<Data>>,
+): Promise<{ data: Data; response: Response }> {
+  const { requestId, signal } = call;
+  const stop = new AbortController();
+  const abort = () => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) {
+    abort();
+  }
+  try {
+    return await orThrow(send(init(requestId, stop.signal)));
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+async function data<Data>(call: CallOptions | undefined, send: (init: Init) => Promise<RawAnswer<Data>>): Promise<Data> {
+  return (await answer(call, send)).data;
 }
 
 /** Reads page after page, as their items are asked for. */
 async function* items<Item>(
-  read: (cursor?: string) => Promise<RawAnswer<{ data: Item[]; next_cursor: string | null }>>,
+  call: CallOptions | undefined,
+  read: (cursor: string | undefined, init: Init) => Promise<RawAnswer<{ data: Item[]; next_cursor: string | null }>>,
 ): AsyncGenerator<Item, void> {
-  let page = await data(read());
+  let page = await data(call, (init) => read(undefined, init));
   yield* page.data;
   while (page.next_cursor) {
-    page = await data(read(page.next_cursor));
+    const cursor = page.next_cursor;
+    page = await data(call, (init) => read(cursor, init));
     yield* page.data;
   }
 }
 
-function init(call: CallOptions = {}) {
-  return { headers: { "x-request-id": call.requestId }, signal: call.signal };
+function init(requestId: string | undefined, signal: AbortSignal) {
+  return { headers: { "x-request-id": requestId }, signal };
 }
 
 /** The same with each Date as text. One that is no date stays one, for the server to refuse it by its field's name. */

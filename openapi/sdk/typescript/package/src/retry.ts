@@ -1,3 +1,4 @@
+import { isAnswer } from "./answer.js";
 import { DeliveryError, isErrorBody, isObject, refusal, strangeAnswer } from "./error.js";
 
 const firstPauseMs = 500;
@@ -55,7 +56,9 @@ export function insistingFetch(apiKey: string, options: RetryOptions): (request:
         redirect: "manual", // followed, a POST may become a GET, whose answer says nothing of what was to be written
         signal: stop.signal,
       });
-      return judged(response, await response.text(), apiKey);
+      const text = await response.text();
+      const sent = body && parsed(new TextDecoder().decode(body));
+      return judged(response, text, isAnswer(parsed(text), request.method, request.url, sent), apiKey);
     } catch (thrown) {
       request.signal.throwIfAborted();
       const cause = stop.signal.aborted ? stop.signal.reason : thrown;
@@ -113,17 +116,20 @@ function isWorthRetrying(error: DeliveryError, repeatable: boolean): boolean {
       return true;
     case 503:
       return repeatable || error.outcome === "not_executed";
-    case undefined: // A refused connection has executed nothing. Each runtime says in its own words that it was one.
-      return repeatable || /ECONNREFUSED|connection ?refused/i.test(error.message);
+    case undefined: // Without a connection nothing was sent. Each runtime says in its own words that there was none.
+      return repeatable || /ECONNREFUSED|connection ?refused|ENOTFOUND|EAI_AGAIN/i.test(error.message);
     default:
       return false;
   }
 }
 
-/** A success of this API is a JSON object. Of any other answer the key is taken out: a page may show the request that it is for. */
-function judged(response: Response, text: string, apiKey: string): Result {
+/**
+ * What an answer comes to. A 2xx is a success only when it is what the API answers to this request: others answer JSON too.
+ * Of anything else the key is taken out: it may show the request that it is for.
+ */
+function judged(response: Response, text: string, expected: boolean, apiKey: string): Result {
   const { ok, status, headers } = response;
-  if (ok && isObject(parsed(text))) {
+  if (ok && expected) {
     return { response: new Response(text, { status, headers }) };
   }
   const clean = redacted(text, apiKey);
