@@ -60,25 +60,11 @@ func (c *certificate) refresh() error {
 	return nil
 }
 
-// keepFresh has changed files loaded until ctx ends, with no connection harmed. Each reason why that fails is logged once:
-// files that are replaced one after the other do not fit for a moment.
+// keepFresh has changed files loaded until ctx ends, with no connection harmed. Files that are replaced one after the other do
+// not fit for a moment.
 func (c *certificate) keepFresh(ctx context.Context) {
-	said := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(certificateCheckEvery):
-		}
-		reason := ""
-		if err := c.refresh(); err != nil {
-			reason = err.Error()
-		}
-		if reason != "" && reason != said {
-			c.logger.Warn("the certificate's files cannot be loaded; the one before is presented", slog.String("error", reason))
-		}
-		said = reason
-	}
+	repeat(ctx, certificateCheckEvery, c.logger, "the certificate's files cannot be loaded; the one before is presented",
+		func(context.Context) error { return c.refresh() })
 }
 
 // listener has the connections of another speak TLS. HTTP/1.1 alone is spoken, as without TLS: what holds for a connection
