@@ -7,7 +7,8 @@
 // A *delivery* is the obligation to bring one document to one provider; an attempt is one try. An
 // *execution id* names one attempt across everything; the same id with the same data is a *replay*, with
 // other data a *conflict*. The *outbox* holds the deliveries that are *due*; a *claim* hands one of them to a
-// worker for as long as its *lease* is open; a *requeue* starts a delivery anew.
+// worker for as long as its *lease* is open; a *requeue* starts a delivery anew. A *checkpoint* is what was
+// signed of the audit history, which is all attempts and audit entries.
 //
 // # State of a delivery
 //

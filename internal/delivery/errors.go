@@ -12,6 +12,9 @@ var (
 	ErrAttemptNotFound  = errors.New("delivery attempt not found")
 	ErrDeliveryNotFound = errors.New("the document has no delivery to this provider")
 
+	// ErrNoCheckpoint says that nothing of the audit history was sealed yet.
+	ErrNoCheckpoint = errors.New("nothing was sealed yet")
+
 	// ErrClaimNotFound says that no claim handed out this execution id, or to somebody else.
 	ErrClaimNotFound = errors.New("claim not found")
 	// ErrClaimOver says that a claim's lease has ended in another way than was asked for.

@@ -139,3 +139,8 @@ func (s *Service) Requeue(ctx context.Context, requeue Requeue) (Delivery, error
 	}
 	return s.store.Requeue(ctx, requeue)
 }
+
+// Checkpoint returns the latest checkpoint of the audit history, or ErrNoCheckpoint.
+func (s *Service) Checkpoint(ctx context.Context) (Checkpoint, error) {
+	return s.store.Checkpoint(ctx)
+}

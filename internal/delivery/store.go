@@ -65,6 +65,9 @@ type Store interface {
 	// Errors: ErrDocumentNotFound; ErrDeliveryNotFound, also for a retired one; ErrLeased; ErrSettled unless forced.
 	Requeue(ctx context.Context, requeue Requeue) (Delivery, error)
 
+	// Checkpoint returns the latest checkpoint, or ErrNoCheckpoint.
+	Checkpoint(ctx context.Context) (Checkpoint, error)
+
 	// Backlogs returns how much stands in the outbox, for each provider that has anything there.
 	Backlogs(ctx context.Context) ([]Backlog, error)
 
