@@ -249,6 +249,24 @@ type AttemptID = string
 // (else 422). Cut, not rounded, to the microsecond.
 type AttemptedAt = time.Time
 
+// AuditCheckpoint What the server signed of the audit history.
+type AuditCheckpoint struct {
+	// Note The signed note, whole, line ends included. Keep it as it is.
+	Note string `json:"note"`
+
+	// Origin The name of the key that signed it.
+	Origin string `json:"origin"`
+
+	// Root The tree's hash (RFC 6962, SHA-256), 32 bytes in base64.
+	Root string `json:"root"`
+
+	// SealedAt When it was signed, by the database's clock.
+	SealedAt time.Time `json:"sealed_at"`
+
+	// Size How many entries the tree has. They are its first, and every later tree begins with them.
+	Size int64 `json:"size"`
+}
+
 // Claim A lease that was handed out on one delivery.
 type Claim struct {
 	// DeliveryKey For the destination, as its idempotency key; the same for every claim of the delivery until a requeue.
@@ -860,6 +878,9 @@ type InvalidLease = ErrorBody
 // InvalidListQuery defines model for InvalidListQuery.
 type InvalidListQuery = ErrorBody
 
+// InvalidQuery defines model for InvalidQuery.
+type InvalidQuery = ErrorBody
+
 // InvalidRegistration defines model for InvalidRegistration.
 type InvalidRegistration = ErrorBody
 
@@ -887,6 +908,9 @@ type NeedsDocumentsRead = ErrorBody
 // NeedsDocumentsWrite defines model for NeedsDocumentsWrite.
 type NeedsDocumentsWrite = ErrorBody
 
+// NothingSealed defines model for NothingSealed.
+type NothingSealed = ErrorBody
+
 // PayloadTooLarge defines model for PayloadTooLarge.
 type PayloadTooLarge = ErrorBody
 
@@ -910,6 +934,14 @@ type UnknownProvider = ErrorBody
 
 // UnsupportedMediaType defines model for UnsupportedMediaType.
 type UnsupportedMediaType = ErrorBody
+
+// GetAuditCheckpointParams defines parameters for GetAuditCheckpoint.
+type GetAuditCheckpointParams struct {
+	// XRequestID Names this request in the answer, the log and the recorded attempt. A value that does not match
+	// `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
+	// So its schema has no limits.
+	XRequestID *RequestID `json:"x-request-id,omitempty"`
+}
 
 // ListDeliveriesParams defines parameters for ListDeliveries.
 type ListDeliveriesParams struct {
@@ -1174,6 +1206,38 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// GetAuditCheckpoint Read the latest checkpoint of the audit history
+	//
+	// Every delivery attempt and every audit entry (who requeued what, what was done to keys) is an entry of one
+	// Merkle tree (RFC 6962) that only grows. While there is anything new, about once a minute, the server
+	// *seals* it: it signs a *checkpoint*, which says of the first `size` entries that together they hash to
+	// `root`. Of what was recorded after them it says nothing; the next one will.
+	//
+	// Keep checkpoints where nobody who can change the database can change them. Whoever has one can tell later
+	// whether any of its entries was changed, removed, added or put elsewhere: `numora-delivery audit verify
+	// --checkpoints FILE` builds the tree from the database again and holds it against those in the file.
+	//
+	// `note` says the same, signed. It is a *signed note*, whose lines are:
+	//
+	// 1. the origin: the signing key's name;
+	// 2. the size, in decimal;
+	// 3. the root, in base64;
+	// 4. when it was sealed, in UTC, to the microsecond;
+	// 5. nothing: a blank line;
+	// 6. the signature: an em dash, the key's name and, in base64, 4 bytes of the key's hash and the Ed25519
+	//    signature of the first four lines, their line ends included.
+	//
+	// The public key alone verifies it, with `golang.org/x/mod/sumdb/note` or any other reader of signed notes.
+	// Get it from whoever runs the server, not from the server. The key of the example below, and of nothing
+	// else, is
+	//
+	//     numora.example/delivery+3475330b+Aesan0+03tox7F1arFp44eSs1xoO8fo6TrOxPpehH1Da
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Corresponds with GET /v1/audit/checkpoint (the `GetAuditCheckpoint` operationId).
+	GetAuditCheckpoint(ctx context.Context, params *GetAuditCheckpointParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListDeliveries List deliveries across documents
 	//
 	// All deliveries, last updated first: "what is stuck". Filters combine with "and". Deliveries to retired
@@ -1432,6 +1496,48 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/documents/{id}/delivery (the `RecordDelivery` operationId).
 	RecordDelivery(ctx context.Context, id DocumentID, params *RecordDeliveryParams, body RecordDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// GetAuditCheckpoint Read the latest checkpoint of the audit history
+//
+// Every delivery attempt and every audit entry (who requeued what, what was done to keys) is an entry of one
+// Merkle tree (RFC 6962) that only grows. While there is anything new, about once a minute, the server
+// *seals* it: it signs a *checkpoint*, which says of the first `size` entries that together they hash to
+// `root`. Of what was recorded after them it says nothing; the next one will.
+//
+// Keep checkpoints where nobody who can change the database can change them. Whoever has one can tell later
+// whether any of its entries was changed, removed, added or put elsewhere: `numora-delivery audit verify
+// --checkpoints FILE` builds the tree from the database again and holds it against those in the file.
+//
+// `note` says the same, signed. It is a *signed note*, whose lines are:
+//
+//  1. the origin: the signing key's name;
+//  2. the size, in decimal;
+//  3. the root, in base64;
+//  4. when it was sealed, in UTC, to the microsecond;
+//  5. nothing: a blank line;
+//  6. the signature: an em dash, the key's name and, in base64, 4 bytes of the key's hash and the Ed25519
+//     signature of the first four lines, their line ends included.
+//
+// The public key alone verifies it, with `golang.org/x/mod/sumdb/note` or any other reader of signed notes.
+// Get it from whoever runs the server, not from the server. The key of the example below, and of nothing
+// else, is
+//
+//	numora.example/delivery+3475330b+Aesan0+03tox7F1arFp44eSs1xoO8fo6TrOxPpehH1Da
+//
+// Needs the scope `delivery:read`.
+//
+// Corresponds with GET /v1/audit/checkpoint (the `GetAuditCheckpoint` operationId).
+func (c *Client) GetAuditCheckpoint(ctx context.Context, params *GetAuditCheckpointParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAuditCheckpointRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // ListDeliveries List deliveries across documents
@@ -1861,6 +1967,48 @@ func (c *Client) RecordDelivery(ctx context.Context, id DocumentID, params *Reco
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewGetAuditCheckpointRequest constructs an http.Request for the GetAuditCheckpoint method
+func NewGetAuditCheckpointRequest(server string, params *GetAuditCheckpointParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit/checkpoint")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.XRequestID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "x-request-id", *params.XRequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("x-request-id", headerParam0)
+		}
+
+	}
+
+	return req, nil
 }
 
 // NewListDeliveriesRequest constructs an http.Request for the ListDeliveries method
@@ -2900,6 +3048,40 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// GetAuditCheckpointWithResponse Read the latest checkpoint of the audit history
+	//
+	// Every delivery attempt and every audit entry (who requeued what, what was done to keys) is an entry of one
+	// Merkle tree (RFC 6962) that only grows. While there is anything new, about once a minute, the server
+	// *seals* it: it signs a *checkpoint*, which says of the first `size` entries that together they hash to
+	// `root`. Of what was recorded after them it says nothing; the next one will.
+	//
+	// Keep checkpoints where nobody who can change the database can change them. Whoever has one can tell later
+	// whether any of its entries was changed, removed, added or put elsewhere: `numora-delivery audit verify
+	// --checkpoints FILE` builds the tree from the database again and holds it against those in the file.
+	//
+	// `note` says the same, signed. It is a *signed note*, whose lines are:
+	//
+	// 1. the origin: the signing key's name;
+	// 2. the size, in decimal;
+	// 3. the root, in base64;
+	// 4. when it was sealed, in UTC, to the microsecond;
+	// 5. nothing: a blank line;
+	// 6. the signature: an em dash, the key's name and, in base64, 4 bytes of the key's hash and the Ed25519
+	//    signature of the first four lines, their line ends included.
+	//
+	// The public key alone verifies it, with `golang.org/x/mod/sumdb/note` or any other reader of signed notes.
+	// Get it from whoever runs the server, not from the server. The key of the example below, and of nothing
+	// else, is
+	//
+	//     numora.example/delivery+3475330b+Aesan0+03tox7F1arFp44eSs1xoO8fo6TrOxPpehH1Da
+	//
+	// Needs the scope `delivery:read`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/audit/checkpoint (the `GetAuditCheckpoint` operationId).
+	GetAuditCheckpointWithResponse(ctx context.Context, params *GetAuditCheckpointParams, reqEditors ...RequestEditorFn) (*GetAuditCheckpointResponse, error)
+
 	// ListDeliveriesWithResponse List deliveries across documents
 	//
 	// All deliveries, last updated first: "what is stuck". Filters combine with "and". Deliveries to retired
@@ -3172,6 +3354,190 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/documents/{id}/delivery (the `RecordDelivery` operationId).
 	RecordDeliveryWithResponse(ctx context.Context, id DocumentID, params *RecordDeliveryParams, body RecordDeliveryJSONRequestBody, reqEditors ...RequestEditorFn) (*RecordDeliveryResponse, error)
+}
+
+// GetAuditCheckpointResponse200Headers the declared response headers of an HTTP 200 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse200Headers struct {
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+
+// GetAuditCheckpointResponse400Headers the declared response headers of an HTTP 400 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse400Headers struct {
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+
+// GetAuditCheckpointResponse401Headers the declared response headers of an HTTP 401 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse401Headers struct {
+	WWWAuthenticate string
+	XRequestID      *string
+}
+
+// GetAuditCheckpointResponse403Headers the declared response headers of an HTTP 403 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse403Headers struct {
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+
+// GetAuditCheckpointResponse404Headers the declared response headers of an HTTP 404 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse404Headers struct {
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+
+// GetAuditCheckpointResponse429Headers the declared response headers of an HTTP 429 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse429Headers struct {
+	RetryAfter          int32
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+
+// GetAuditCheckpointResponse431Headers the declared response headers of an HTTP 431 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse431Headers struct {
+	XRequestID *string
+}
+
+// GetAuditCheckpointResponse500Headers the declared response headers of an HTTP 500 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse500Headers struct {
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+
+// GetAuditCheckpointResponse503Headers the declared response headers of an HTTP 503 response for GetAuditCheckpoint
+type GetAuditCheckpointResponse503Headers struct {
+	RetryAfter          int32
+	XRateLimitLimit     *int32
+	XRateLimitRemaining *int32
+	XRateLimitReset     *int32
+	XRequestID          *string
+}
+
+type GetAuditCheckpointResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AuditCheckpoint
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *InvalidQuery
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *NeedsDeliveryRead
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NothingSealed
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *RateLimited
+	// JSON431 the response for an HTTP 431 `application/json` response
+	JSON431 *HeaderTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetAuditCheckpointResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetAuditCheckpointResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetAuditCheckpointResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetAuditCheckpointResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetAuditCheckpointResponse404Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetAuditCheckpointResponse429Headers
+	// Headers431 the parsed response headers for an HTTP 431 response
+	Headers431 *GetAuditCheckpointResponse431Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetAuditCheckpointResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetAuditCheckpointResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON200() *AuditCheckpoint {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON400() *InvalidQuery {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON403() *NeedsDeliveryRead {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON404() *NothingSealed {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON429() *RateLimited {
+	return r.JSON429
+}
+
+// GetJSON431 returns the response for an HTTP 431 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON431() *HeaderTooLarge {
+	return r.JSON431
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetAuditCheckpointResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetAuditCheckpointResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetAuditCheckpointResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetAuditCheckpointResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetAuditCheckpointResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 // ListDeliveriesResponse200Headers the declared response headers of an HTTP 200 response for ListDeliveries
@@ -5622,6 +5988,46 @@ func (r RecordDeliveryResponse) ContentType() string {
 	return ""
 }
 
+// GetAuditCheckpointWithResponse Read the latest checkpoint of the audit history
+//
+// Every delivery attempt and every audit entry (who requeued what, what was done to keys) is an entry of one
+// Merkle tree (RFC 6962) that only grows. While there is anything new, about once a minute, the server
+// *seals* it: it signs a *checkpoint*, which says of the first `size` entries that together they hash to
+// `root`. Of what was recorded after them it says nothing; the next one will.
+//
+// Keep checkpoints where nobody who can change the database can change them. Whoever has one can tell later
+// whether any of its entries was changed, removed, added or put elsewhere: `numora-delivery audit verify
+// --checkpoints FILE` builds the tree from the database again and holds it against those in the file.
+//
+// `note` says the same, signed. It is a *signed note*, whose lines are:
+//
+//  1. the origin: the signing key's name;
+//  2. the size, in decimal;
+//  3. the root, in base64;
+//  4. when it was sealed, in UTC, to the microsecond;
+//  5. nothing: a blank line;
+//  6. the signature: an em dash, the key's name and, in base64, 4 bytes of the key's hash and the Ed25519
+//     signature of the first four lines, their line ends included.
+//
+// The public key alone verifies it, with `golang.org/x/mod/sumdb/note` or any other reader of signed notes.
+// Get it from whoever runs the server, not from the server. The key of the example below, and of nothing
+// else, is
+//
+//	numora.example/delivery+3475330b+Aesan0+03tox7F1arFp44eSs1xoO8fo6TrOxPpehH1Da
+//
+// Needs the scope `delivery:read`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/audit/checkpoint (the `GetAuditCheckpoint` operationId).
+func (c *ClientWithResponses) GetAuditCheckpointWithResponse(ctx context.Context, params *GetAuditCheckpointParams, reqEditors ...RequestEditorFn) (*GetAuditCheckpointResponse, error) {
+	rsp, err := c.GetAuditCheckpoint(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetAuditCheckpointResponse(rsp)
+}
+
 // ListDeliveriesWithResponse List deliveries across documents
 //
 // All deliveries, last updated first: "what is stuck". Filters combine with "and". Deliveries to retired
@@ -5995,6 +6401,349 @@ func (c *ClientWithResponses) RecordDeliveryWithResponse(ctx context.Context, id
 		return nil, err
 	}
 	return ParseRecordDeliveryResponse(rsp)
+}
+
+// ParseGetAuditCheckpointResponse parses an HTTP response from a GetAuditCheckpointWithResponse call
+func ParseGetAuditCheckpointResponse(rsp *http.Response) (*GetAuditCheckpointResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetAuditCheckpointResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AuditCheckpoint
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest InvalidQuery
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest NeedsDeliveryRead
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NothingSealed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest RateLimited
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 431:
+		var dest HeaderTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON431 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetAuditCheckpointResponse200Headers
+		if values := rsp.Header.Values("x-rate-limit-limit"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-remaining"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-reset"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetAuditCheckpointResponse400Headers
+		if values := rsp.Header.Values("x-rate-limit-limit"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-remaining"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-reset"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetAuditCheckpointResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetAuditCheckpointResponse403Headers
+		if values := rsp.Header.Values("x-rate-limit-limit"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-remaining"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-reset"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetAuditCheckpointResponse404Headers
+		if values := rsp.Header.Values("x-rate-limit-limit"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-remaining"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-reset"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetAuditCheckpointResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-rate-limit-limit"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-remaining"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-reset"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 431:
+		var headers GetAuditCheckpointResponse431Headers
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers431 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetAuditCheckpointResponse500Headers
+		if values := rsp.Header.Values("x-rate-limit-limit"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-remaining"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-reset"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetAuditCheckpointResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("x-rate-limit-limit"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitLimit = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-remaining"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitRemaining = &value
+		}
+		if values := rsp.Header.Values("x-rate-limit-reset"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-rate-limit-reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.XRateLimitReset = &value
+		}
+		if values := rsp.Header.Values("x-request-id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "x-request-id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
 }
 
 // ParseListDeliveriesResponse parses an HTTP response from a ListDeliveriesWithResponse call

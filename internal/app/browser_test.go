@@ -201,7 +201,7 @@ func (v *visit) unfold() {
 }
 
 // Everything in the page that can be tried out works with what stands in its fields already, under the page's
-// policy, without a word on the console and without any other host.
+// policy, without a word on the console and without any other host. Only of a checkpoint there is none.
 func TestBrowser_Docs_EveryOperationWorksAsItStands(t *testing.T) {
 	s := startDev(t, t.TempDir())
 	v := open(t, s.url)
@@ -245,8 +245,12 @@ func TestBrowser_Docs_EveryOperationWorksAsItStands(t *testing.T) {
 			o := v.expand(described.Tags[0], described.OperationID)
 			got := o.execute()
 			o.collapse()
-			if len(got) != 3 || got[0] != '2' { // "Undocumented" would stand beside it
-				t.Errorf("%s: the page shows %q, want a success that is documented", described.OperationID, got)
+			want := byte('2')
+			if described.OperationID == "getAuditCheckpoint" { // "make run" has no key to seal with
+				want = '4'
+			}
+			if len(got) != 3 || got[0] != want { // "Undocumented" would stand beside it
+				t.Errorf("%s: the page shows %q, want %c.. that is documented", described.OperationID, got, want)
 			}
 		}
 	}
@@ -257,6 +261,8 @@ func TestBrowser_Docs_EveryOperationWorksAsItStands(t *testing.T) {
 	}
 	v.mutex.Unlock()
 	for _, problem := range v.noted() {
-		t.Error(problem)
+		if !strings.HasSuffix(problem, " 404 (Not Found) "+v.origin+"/v1/audit/checkpoint") { // Chromium notes each 404
+			t.Error(problem)
+		}
 	}
 }

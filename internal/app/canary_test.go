@@ -81,6 +81,8 @@ func canaryRequests() (requests []func(s *server) (answer, error)) {
 		add(http.MethodGet, "/v1/delivery/attempts?"+filter+"=c4n4ry", "")
 	}
 	add(http.MethodGet, "/v1/deliveries?external_id=c4n4ry&api_key=c4n4ry", "")
+	add(http.MethodGet, "/v1/audit/checkpoint", "")
+	add(http.MethodGet, "/v1/audit/checkpoint?size=c4n4ry", "")
 	// Each member with a value that is refused.
 	for _, member := range []string{"provider", "status", "execution_id", "attempted_at", "external_record_id", "external_url", "error_code", "error_message"} {
 		add(http.MethodPost, document+"/delivery", strings.Replace(fmt.Sprintf(full, "failed"), `"`+member+`":"`, `"`+member+`":"c4n4ry \u0000`, 1))

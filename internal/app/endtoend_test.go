@@ -278,6 +278,7 @@ func mistakesAreTold(u users) {
 		"an unknown document":        {u.worker, http.MethodPost, "/v1/documents/nowhere/delivery", report("5"), http.StatusNotFound, "not_found", "PUT /v1/documents/{id}", nil},
 		"an unknown one's history":   {u.auditor, http.MethodGet, "/v1/documents/nowhere/delivery", "", http.StatusNotFound, "not_found", "No such document", nil},
 		"an unknown attempt":         {u.auditor, http.MethodGet, unknownAttempt, "", http.StatusNotFound, "not_found", "No delivery attempt", nil},
+		"nothing sealed yet":         {u.auditor, http.MethodGet, "/v1/audit/checkpoint", "", http.StatusNotFound, "not_found", "NUMORA_AUDIT_KEY_FILE", nil},
 		"an instant out of all time": {u.worker, http.MethodPost, path + "/delivery", tooEarly, http.StatusUnprocessableEntity, "invalid_value", "2000-01-01", []string{"attempted_at"}},
 	} {
 		got := c.by.gets(c.status, c.method, c.path, c.body, "x-request-id", "mistake-1")

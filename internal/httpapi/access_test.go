@@ -73,6 +73,7 @@ var guarded = []struct {
 	{apikey.DeliveryRead, http.MethodGet, "/v1/delivery/attempts", ""},
 	{apikey.DeliveryRead, http.MethodGet, "/v1/deliveries", ""},
 	{apikey.DeliveryRead, http.MethodGet, "/v1/delivery/outbox?provider=dynamics365", ""},
+	{apikey.DeliveryRead, http.MethodGet, "/v1/audit/checkpoint", ""},
 	{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims", `{"provider":"sap"}`},
 	{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims/" + unknownClaim + "/extend", `{}`},
 	{apikey.DeliveryWrite, http.MethodPost, "/v1/delivery/claims/" + unknownClaim + "/release", ""},

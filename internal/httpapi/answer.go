@@ -53,6 +53,8 @@ func writeTyped(handler deliveryapi.StrictHandlerFunc, _ string) deliveryapi.Str
 			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
 		case deliveryapi.ListDeliveries200JSONResponse:
 			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
+		case deliveryapi.GetAuditCheckpoint200JSONResponse:
+			return nil, writeJSON(c.Response(), http.StatusOK, r.Body)
 		case nil:
 			return nil, fmt.Errorf("the handler answered nothing")
 		default:

@@ -346,7 +346,8 @@ func TestRouting(t *testing.T) {
 		for path, allow := range map[string]string{
 			"/v1/documents/x/delivery": "GET, POST", "/v1/documents/x": "GET, PUT", "/v1/delivery/attempts/x": "GET",
 			"/v1/delivery/attempts": "GET", "/v1/delivery/claims": "POST", "/v1/delivery/claims/x/release": "POST", "/v1/deliveries": "GET",
-			"/livez": "GET, HEAD", "/docs/": "GET, HEAD", "/openapi.yaml": "GET, HEAD",
+			"/v1/audit/checkpoint": "GET",
+			"/livez":               "GET, HEAD", "/docs/": "GET, HEAD", "/openapi.yaml": "GET, HEAD",
 		} {
 			for _, method := range []string{http.MethodDelete, http.MethodOptions, http.MethodPatch, "BREW"} {
 				got := a.do(method, path, nil, anonymous)
@@ -363,7 +364,8 @@ func TestRouting(t *testing.T) {
 			"/", "/v1", "/v1/documents/x/delivery/", "/v1/documents/x/", "/v1/documents/", "/v2/documents/x", "/V1/documents/x", "/livez/",
 			"/v1/delivery/attempts/019d1d1a-7f00-7c1b-8a52-3b1f0e6d9c55/", "/v1/delivery/attempts/x/y", "/v1/delivery/attempts/",
 			"/v1/delivery/claims/", "/v1/delivery/claims/x", "/v1/delivery/claims/x/", "/v1/documents/x/actions",
-			"/v1/documents/x/actions/", "/v1/deliveries/", "/v1/deliveries/x", "/docs/a/b", "/docs", "/favicon.ico", "//livez",
+			"/v1/documents/x/actions/", "/v1/deliveries/", "/v1/deliveries/x", "/v1/audit", "/v1/audit/checkpoint/",
+			"/docs/a/b", "/docs", "/favicon.ico", "//livez",
 		} {
 			got := a.get(path, anonymous)
 			got.wantsError(t, http.StatusNotFound, "not_found")

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"time"
 
@@ -140,6 +141,12 @@ func fromDocument(d delivery.Document) deliveryapi.Document {
 		ID: d.ID, Schema: optional(d.Schema), Status: deliveryapi.DocumentStatus(d.Status()),
 		ExternalID: optional(d.ExternalID), Metadata: d.Metadata, ResultURL: optional(d.ResultURL),
 		CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, Deliveries: fromAll(d.Deliveries, fromDelivery),
+	}
+}
+
+func fromCheckpoint(c delivery.Checkpoint) deliveryapi.AuditCheckpoint {
+	return deliveryapi.AuditCheckpoint{
+		Origin: c.Origin, Size: c.Size, Root: base64.StdEncoding.EncodeToString(c.Root[:]), SealedAt: c.SealedAt, Note: c.Note,
 	}
 }
 

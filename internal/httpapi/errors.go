@@ -64,6 +64,11 @@ var (
 		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
 		message: "The document has no delivery to this provider; name the provider with PUT /v1/documents/{id}, or another one here.",
 	}
+	errNothingSealed = &apiError{
+		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
+		message: "Nothing was sealed yet: give the server a key with NUMORA_AUDIT_KEY_FILE or, when it has one, " +
+			"ask again a minute after the first entry.",
+	}
 	errClaimNotFound = &apiError{
 		status: http.StatusNotFound, code: deliveryapi.ErrorCodeNotFound,
 		message: "No claim made with this key handed out this execution id.",
@@ -196,6 +201,7 @@ var domainErrors = map[error]*apiError{
 	delivery.ErrDocumentNotFound: errDocumentNotFound,
 	delivery.ErrAttemptNotFound:  errAttemptNotFound,
 	delivery.ErrDeliveryNotFound: errDeliveryNotFound,
+	delivery.ErrNoCheckpoint:     errNothingSealed,
 	delivery.ErrClaimNotFound:    errClaimNotFound,
 	delivery.ErrClaimOver:        errClaimOver,
 	delivery.ErrLeased:           errLeased,

@@ -74,6 +74,10 @@ func (s brokenStore) Requeue(context.Context, delivery.Requeue) (delivery.Delive
 	return delivery.Delivery{}, s.fail()
 }
 
+func (s brokenStore) Checkpoint(context.Context) (delivery.Checkpoint, error) {
+	return delivery.Checkpoint{}, s.fail()
+}
+
 // brokenKeys answers every look-up with an error.
 type brokenKeys struct {
 	apikey.Store

@@ -109,6 +109,7 @@ func FuzzHandler(f *testing.F) {
 		{"GET", "/v1/delivery/attempts/019d1d1a-7f00-7c1b-8a52-0123456789ab", "", ""},
 		{"GET", "/v1/deliveries?state=pending&external_id=%E2%80%AE&limit=100", "", ""},
 		{"GET", "/v1/delivery/outbox?provider=dynamics365", "", ""},
+		{"GET", "/v1/audit/checkpoint", "", ""},
 		{"POST", "/v1/delivery/claims", media, `{"provider":"dynamics365","limit":1,"lease_seconds":60,"worker":"w"}`},
 		{"POST", "/v1/delivery/claims/clm_1/extend", media, `{"lease_seconds":60}`},
 		{"POST", "/v1/delivery/claims/clm_1/release", media, ``},

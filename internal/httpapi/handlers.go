@@ -99,6 +99,14 @@ func (h *handlers) PutDocument(ctx context.Context, request deliveryapi.PutDocum
 	return deliveryapi.PutDocument200JSONResponse{Body: fromDocument(document)}, nil
 }
 
+func (h *handlers) GetAuditCheckpoint(ctx context.Context, _ deliveryapi.GetAuditCheckpointRequestObject) (deliveryapi.GetAuditCheckpointResponseObject, error) {
+	checkpoint, err := h.service.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return deliveryapi.GetAuditCheckpoint200JSONResponse{Body: fromCheckpoint(checkpoint)}, nil
+}
+
 func (h *handlers) GetLiveness(context.Context, deliveryapi.GetLivenessRequestObject) (deliveryapi.GetLivenessResponseObject, error) {
 	return deliveryapi.GetLiveness200JSONResponse{Body: deliveryapi.ServiceStatus{Status: deliveryapi.ServiceStatusStatusOk}}, nil
 }

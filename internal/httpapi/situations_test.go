@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -76,6 +77,10 @@ var situations = map[string]situation{
 	"retryPush 409 delivered":             {prepare: record("succeeded"), like: "retry"},
 	"listDeliveries 200 page":             {prepare: record("failed")},
 	"listDeliveries 400 invalid_payload":  {instead: map[string]string{"limit": "101"}},
+
+	"getAuditCheckpoint 200 checkpoint":      {prepare: seal},
+	"getAuditCheckpoint 404 not_found":       {},
+	"getAuditCheckpoint 400 invalid_payload": {changes: []change{func(r *http.Request) { r.URL.RawQuery = "size=1" }}},
 
 	"putDocument 201 reviewed":        {},
 	"putDocument 201 minimal":         {},
@@ -192,6 +197,17 @@ func recordAnswer(a *api, e example) {
 		}}, nil)
 		check(a.t, err)
 	}
+}
+
+// seal makes the checkpoint that the example shows the latest.
+func seal(a *api, e example) {
+	encoded, err := json.Marshal(e.value)
+	check(a.t, err)
+	var shown deliveryapi.AuditCheckpoint
+	check(a.t, json.Unmarshal(encoded, &shown))
+	root, err := base64.StdEncoding.DecodeString(shown.Root)
+	check(a.t, err)
+	a.seal(delivery.Checkpoint{Origin: shown.Origin, Size: shown.Size, Root: [32]byte(root), SealedAt: shown.SealedAt, Note: shown.Note})
 }
 
 func text(optional *string) string {

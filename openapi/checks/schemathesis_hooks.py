@@ -18,9 +18,10 @@ def yaml_is_text(context, response):
 
 
 # What exists, by the answers to this run and to whoever prepared it: documents by id; attempts by id, by execution id;
-# claims by execution id. Of each delivery, by document and provider: whether it was delivered or skipped since its last
-# requeue, and when that was. Of each document: the providers that it has to reach, and those that it had to.
-documents, attempts, executions, claims = set(), {}, {}, {}
+# claims by execution id; checkpoints by size. Of each delivery, by document and provider: whether it was delivered or
+# skipped since its last requeue, and when that was. Of each document: the providers that it has to reach, and those that
+# it had to.
+documents, attempts, executions, claims, checkpoints = set(), {}, {}, {}, set()
 settled, requeues = set(), {}
 present, retired = {}, {}
 
@@ -33,6 +34,9 @@ def learn(answer):
             news |= learn_document(one)
         elif "delivery_key" in one:
             news |= learn_claim(one)
+        elif "sealed_at" in one:
+            news |= one["size"] not in checkpoints
+            checkpoints.add(one["size"])
         elif "recorded_at" in one:
             news |= learn_attempt(one)
         elif "state" in one:
@@ -242,6 +246,8 @@ def rightly_refused(case, response):
             return document_of(case) not in documents
         case "getDeliveryAttempt", 404:  # never recorded
             return case.path_parameters["attempt_id"] not in attempts
+        case "getAuditCheckpoint", 404:  # never sealed
+            return not checkpoints
         case "getDocsAsset", 404:
             return case.path_parameters["asset"] not in page_files
         case "recordDelivery", 409:  # recorded before with other data
