@@ -322,6 +322,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the latest checkpoint of the audit history
+         * @description Every delivery attempt and every audit entry (who requeued what, what was done to keys) is an entry of one
+         *     Merkle tree (RFC 6962) that only grows. While there is anything new, about once a minute, the server
+         *     *seals* it: it signs a *checkpoint*, which says of the first `size` entries that together they hash to
+         *     `root`. Of what was recorded after them it says nothing; the next one will.
+         *
+         *     Keep checkpoints where nobody who can change the database can change them. Whoever has one can tell later
+         *     whether any of its entries was changed, removed, added or put elsewhere: `numora-delivery audit verify
+         *     --checkpoints FILE` builds the tree from the database again and holds it against those in the file.
+         *
+         *     `note` says the same, signed. It is a *signed note*, whose lines are:
+         *
+         *     1. the origin: the signing key's name;
+         *     2. the size, in decimal;
+         *     3. the root, in base64;
+         *     4. when it was sealed, in UTC, to the microsecond;
+         *     5. nothing: a blank line;
+         *     6. the signature: an em dash, the key's name and, in base64, 4 bytes of the key's hash and the Ed25519
+         *        signature of the first four lines, their line ends included.
+         *
+         *     The public key alone verifies it, with `golang.org/x/mod/sumdb/note` or any other reader of signed notes.
+         *     Get it from whoever runs the server, not from the server. The key of the example below, and of nothing
+         *     else, is
+         *
+         *         numora.example/delivery+3475330b+Aesan0+03tox7F1arFp44eSs1xoO8fo6TrOxPpehH1Da
+         *
+         *     Needs the scope `delivery:read`.
+         */
+        get: operations["getAuditCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -662,6 +707,25 @@ export interface components {
              */
             providers?: components["schemas"]["Provider"][] | null;
         };
+        /** @description What the server signed of the audit history. */
+        AuditCheckpoint: {
+            /** @description The name of the key that signed it. */
+            origin: string;
+            /**
+             * Format: int64
+             * @description How many entries the tree has. They are its first, and every later tree begins with them.
+             */
+            size: number;
+            /** @description The tree's hash (RFC 6962, SHA-256), 32 bytes in base64. */
+            root: string;
+            /**
+             * Format: date-time
+             * @description When it was signed, by the database's clock.
+             */
+            sealed_at: string;
+            /** @description The signed note, whole, line ends included. Keep it as it is. */
+            note: string;
+        };
         ServiceStatus: {
             /** @enum {string} */
             status: "ok";
@@ -723,6 +787,19 @@ export interface components {
         };
         /** @description A parameter breaks this contract; `details` names them. */
         InvalidListQuery: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-rate-limit-limit": components["headers"]["RateLimitLimit"];
+                "x-rate-limit-remaining": components["headers"]["RateLimitRemaining"];
+                "x-rate-limit-reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description The query has a parameter, and the operation takes none. */
+        InvalidQuery: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-rate-limit-limit": components["headers"]["RateLimitLimit"];
@@ -945,6 +1022,22 @@ export interface components {
         };
         /** @description No claim handed out this execution id, or one of another principal did. */
         ClaimNotFound: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-rate-limit-limit": components["headers"]["RateLimitLimit"];
+                "x-rate-limit-remaining": components["headers"]["RateLimitRemaining"];
+                "x-rate-limit-reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /**
+         * @description There is no checkpoint: the server has no key to sign with (`NUMORA_AUDIT_KEY_FILE`), or has sealed nothing
+         *     yet.
+         */
+        NothingSealed: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-rate-limit-limit": components["headers"]["RateLimitLimit"];
@@ -1836,6 +1929,46 @@ export interface operations {
             409: components["responses"]["RequeueConflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            431: components["responses"]["HeaderTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Names this request in the answer, the log and the recorded attempt. A value that does not match
+                 *     `^[A-Za-z0-9._:-]{1,128}$`, or holds an API key, is not refused: the server makes one of its own instead.
+                 *     So its schema has no limits.
+                 * @example delivery-callback-success-001
+                 */
+                "x-request-id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The latest checkpoint. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-rate-limit-limit": components["headers"]["RateLimitLimit"];
+                    "x-rate-limit-remaining": components["headers"]["RateLimitRemaining"];
+                    "x-rate-limit-reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckpoint"];
+                };
+            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["NeedsDeliveryRead"];
+            404: components["responses"]["NothingSealed"];
             429: components["responses"]["RateLimited"];
             431: components["responses"]["HeaderTooLarge"];
             500: components["responses"]["InternalError"];

@@ -2,6 +2,7 @@
 
 """Contains all the data models used in inputs/outputs"""
 
+from .audit_checkpoint import AuditCheckpoint
 from .claim import Claim
 from .claim_request import ClaimRequest
 from .claimed_by import ClaimedBy
@@ -39,6 +40,7 @@ from .succeeded_report import SucceededReport
 from .succeeded_report_status import SucceededReportStatus
 
 __all__ = (
+    "AuditCheckpoint",
     "Claim",
     "ClaimedBy",
     "ClaimedDeliveries",
