@@ -29,6 +29,9 @@ func TestProxy_ObjectsToWhatTheContractDoesNotSay(t *testing.T) {
 		claimed    = `{"data":[{"document_id":"doc_1","schema":null,"status":"push_pending","external_id":null,"metadata":null,"result_url":null,` +
 			`"provider":"sap","tries":1,"last_attempt":null,"due_at":"2026-03-24T03:00:31.2Z","updated_at":"2026-03-24T03:00:31.2Z",` +
 			`"execution_id":"clm_AAAAAAAAAAAAAAAAAAAAAAAAAA","delivery_key":"dlv_AAAAAAAAAAAAAAAAAAAAAAAAAA","lease_expires_at":"2026-03-24T03:05:00Z"}]}`
+		checkpointPath = "/v1/audit/checkpoint"
+		checkpoint     = `{"origin":"a/é","size":12,"root":"oknyMfF4Qi7s0S5ypLHUOS4czSsFlnN/rIRkMxbqzn4=","sealed_at":"2026-03-24T03:01:00.2Z",` +
+			`"note":"a/é\n12\noknyMfF4Qi7s0S5ypLHUOS4czSsFlnN/rIRkMxbqzn4=\n2026-03-24T03:01:00.200000Z\n\n— a/é NHUzC0fhgW0=\n"}`
 		by       = `{"key_id":"h4m2k9d0q7x1w5c8","name":"worker","worker":null}`
 		refusal  = `{"error":{"code":"conflict","message":"No.","request_id":"r1","details":[{"field":"status","issue":"differs"}]}}`
 		delivery = `{"document_id":"doc_1","provider":"sap","state":"failed","tries":1,"updated_at":"2026-03-24T03:00:01.2Z",` +
@@ -107,6 +110,11 @@ func TestProxy_ObjectsToWhatTheContractDoesNotSay(t *testing.T) {
 		"one without its lease": {claimsPath, claim, 200, strings.Replace(claimed, `,"lease_expires_at":"2026-03-24T03:05:00Z"`, ``, 1), nil, "required property 'lease_expires_at'"},
 		"one in work":           {documentPath, "", 200, strings.Replace(untried, `"claimed_by":null`, `"claimed_by":`+by, 1), nil, ""},
 		"one in unknown work":   {documentPath, "", 200, strings.Replace(untried, `"claimed_by":null`, `"claimed_by":{"more":1,`+by[1:], 1), nil, "found 'more'"},
+		"a checkpoint":          {checkpointPath, "", 200, checkpoint, nil, ""},
+		"one of nothing":        {checkpointPath, "", 200, strings.Replace(checkpoint, `:12,`, `:0,`, 1), nil, "size must be >= 1"},
+		"one of another tree":   {checkpointPath, "", 200, strings.Replace(checkpoint, `4="`, `5="`, 1), nil, "root must match pattern"},
+		"one that is unsigned":  {checkpointPath, "", 200, strings.Replace(checkpoint, `—`, `-`, 1), nil, "note must match pattern"},
+		"one of no key":         {checkpointPath, "", 200, strings.Replace(checkpoint, `"a/é"`, `"a b"`, 1), nil, "origin must match pattern"},
 		"a route of its own":    {"/v1/elsewhere", "", 200, good, nil, "/v1/elsewhere"},
 	} {
 		answered.status, answered.body, answered.headers = c.status, c.body, c.headers
