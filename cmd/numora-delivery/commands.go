@@ -12,11 +12,12 @@ import (
 )
 
 type commands struct {
-	Serve       serve       `cmd:"" help:"Run the server."`
-	Migrate     migrate     `cmd:"" help:"Bring the database schema up to date."`
-	Keys        keys        `cmd:"" help:"Make, list, rotate and revoke API keys."`
-	Healthcheck healthcheck `cmd:"" help:"Exit 0 when the server is ready, else 1."`
-	Version     version     `cmd:"" help:"Print the version."`
+	Serve       serve         `cmd:"" help:"Run the server."`
+	Migrate     migrate       `cmd:"" help:"Bring the database schema up to date."`
+	Keys        keys          `cmd:"" help:"Make, list, rotate and revoke API keys."`
+	Audit       auditCommands `cmd:"" help:"Make the audit history provable, and prove it."`
+	Healthcheck healthcheck   `cmd:"" help:"Exit 0 when the server is ready, else 1."`
+	Version     version       `cmd:"" help:"Print the version."`
 }
 
 type serve struct{ config.Serve }

@@ -8,12 +8,14 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/numora/delivery/internal/app"
 	"github.com/numora/delivery/internal/config"
 )
 
 func main() { os.Exit(run()) }
 
-// run returns the exit code: 2 when the command line or the settings are wrong, 1 when the work failed.
+// run returns the exit code: 2 when the command line or the settings are wrong, 3 when what was to be proven is not so, 1 when the
+// work failed.
 func run() int {
 	parser := kong.Must(&commands{}, kong.Name("numora-delivery"),
 		kong.Description("Takes delivery reports, keeps them as audit history, and answers what was delivered."))
@@ -33,6 +35,9 @@ func run() int {
 		complain(err)
 		if settings := (*config.Error)(nil); errors.As(err, &settings) {
 			return 2
+		}
+		if errors.Is(err, app.ErrNotProven) {
+			return 3
 		}
 		return 1
 	}

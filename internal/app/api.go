@@ -45,6 +45,7 @@ func (s *server) newAPI() (*httpapi.API, *metrics.Metrics, error) {
 		Ready:            s.isReady,
 		Pools:            s.db.Pools(),
 		Backlogs:         s.backlogs,
+		Unsealed:         s.unsealed,
 		Claims:           func() uint64 { return s.db.Tally().Claims },
 		Expiries:         func() uint64 { return s.db.Tally().Expiries },
 		Requeues:         func() uint64 { return s.db.Tally().Requeues },

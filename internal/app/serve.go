@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/numora/delivery/internal/apikey"
@@ -44,6 +45,10 @@ const gcPercent = 300
 // words for people to screen. Bad settings are a *config.Error, which also holds the problems that are known already.
 func Serve(ctx context.Context, settings config.Serve, problems []string, screen, logs io.Writer) error {
 	traces, found := tracing.FromEnvironment()
+	signer, err := auditSigner(settings.Audit)
+	if err != nil {
+		found = append(found, "NUMORA_AUDIT_KEY_FILE cannot be used: "+err.Error())
+	}
 	databaseURL, err := settings.Check(store.CheckURL, append(problems, found...)...)
 	if err != nil {
 		return err
@@ -56,7 +61,7 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen}
+	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen, signer: signer}
 	options := store.Options{
 		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N, ApplicationRole: settings.ApplicationRole,
 		Retry: retryPolicies(settings),
@@ -105,6 +110,7 @@ type server struct {
 	authenticator *apikey.Authenticator
 	logger        *slog.Logger
 	tracer        trace.Tracer // nil when nothing is traced
+	signer        note.Signer  // nil when nothing is sealed
 	screen        io.Writer
 
 	connections        connections
@@ -172,6 +178,10 @@ func (s *server) run(ctx context.Context) error {
 	work.Go(func() error { return s.prepare(ended, listener.Addr()) })
 	work.Go(func() error {
 		s.noteUses(ended)
+		return nil
+	})
+	work.Go(func() error {
+		s.seal(ended)
 		return nil
 	})
 	work.Go(func() error {

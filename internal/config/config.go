@@ -24,6 +24,7 @@ type Serve struct {
 	Database `embed:""`
 	Roles    `embed:""`
 	TLS      `embed:""`
+	Audit    `embed:""`
 
 	Listen              string   `env:"NUMORA_LISTEN" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
 	AdminListen         string   `env:"NUMORA_ADMIN_LISTEN" default:"127.0.0.1:9090" placeholder:"HOST:PORT|off" help:"Where to serve metrics, probes and profiles to operators, without any key (default ${default}). When that default is taken by another program the server does without; an address that was chosen must be free."`
@@ -99,6 +100,7 @@ func (s Serve) Check(check URLCheck, others ...string) (databaseURL string, err 
 	add(s.AddressRateLimit.check("NUMORA_ADDRESS_RATE_LIMIT", 1, maxRate)...)
 	add(s.DatabaseConnections.check("NUMORA_DATABASE_CONNECTIONS", 1, 1000)...)
 	add(s.TLS.problems()...)
+	add(s.Audit.problems()...)
 	add(checkOrigins(s.CORSOrigins)...)
 	_, found := s.Proxies()
 	add(found...)

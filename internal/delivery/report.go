@@ -32,6 +32,9 @@ const MaxClockAhead = 24 * time.Hour
 // earliestAttempt is the first instant a report may name: nothing was delivered by Numora before it.
 var earliestAttempt = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// InstantLayout is how an instant of NewInstant is written where it has to be written in one way alone.
+const InstantLayout = "2006-01-02T15:04:05.000000Z"
+
 // NewInstant brings t into the form in which instants are compared, stored and printed: UTC, cut (not
 // rounded) to the microsecond, which is what both databases keep.
 func NewInstant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

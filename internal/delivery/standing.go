@@ -150,11 +150,14 @@ func (s Standing) Offer(at time.Time, policy RetryPolicy) Standing {
 	return s.Under(policy)
 }
 
-// NextRecordedAt is the instant under which the next attempt is recorded at now: never at or before the
-// one recorded last, whatever the clock did in between, so that recording order can be read off.
+// NextRecordedAt is the instant under which the next attempt or requeue is recorded at now: never at or before the attempt
+// recorded last, nor before the requeue, whatever the clock did in between, so that recording order can be read off.
 func (s Standing) NextRecordedAt(now time.Time) time.Time {
 	if earliest := s.LastRecordedAt.Add(time.Microsecond); now.Before(earliest) {
-		return earliest
+		now = earliest
+	}
+	if s.Touched && now.Before(s.Since) {
+		return s.Since
 	}
 	return now
 }

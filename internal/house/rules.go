@@ -34,9 +34,14 @@ var rooms = []room{
 		rooms:    []string{"gen/deliveryapi", "openapi", "internal/delivery", "internal/apikey"},
 		external: anything,
 	}, {
+		path:     "internal/audit",
+		subject:  "what makes the audit history provable",
+		rooms:    []string{"internal/delivery"},
+		external: []string{"golang.org/x/mod/sumdb"},
+	}, {
 		path:     "internal/store",
 		subject:  "the databases",
-		rooms:    []string{"internal/delivery", "internal/apikey"},
+		rooms:    []string{"internal/delivery", "internal/apikey", "internal/audit"},
 		external: anything,
 	}, {
 		path:    "internal/apikey",

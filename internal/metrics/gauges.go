@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"database/sql"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -16,6 +17,7 @@ type Gauges struct {
 	Ready                         func() bool
 	Pools                         map[string]*sql.DB // by the name they get
 	Backlogs                      func() []delivery.Backlog
+	Unsealed                      func() (entries int, age time.Duration, known bool)
 	Claims, Expiries, Requeues    func() uint64 // since the start
 }
 
@@ -50,7 +52,7 @@ func (m *Metrics) Watch(gauges Gauges) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help},
 			func() float64 { return float64(c.read()) }))
 	}
-	m.registry.MustRegister(outbox{gauges.Backlogs})
+	m.registry.MustRegister(outbox{gauges.Backlogs}, sealing{gauges.Unsealed})
 	for name, pool := range gauges.Pools {
 		m.registry.MustRegister(collectors.NewDBStatsCollector(pool, name))
 	}

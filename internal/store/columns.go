@@ -144,6 +144,20 @@ func destinations[Row any](c columns, row *Row) []any {
 	return destinations
 }
 
+// values returns the values of a row by column, NULL as nil.
+func values[Row any](c columns, row *Row) map[string]any {
+	value := reflect.ValueOf(row).Elem()
+	values := make(map[string]any, len(c))
+	for _, field := range c {
+		v, _ := field.ValueOf(context.Background(), value)
+		if valuer, is := v.(driver.Valuer); is {
+			v, _ = valuer.Value() // of a column's types none fails
+		}
+		values[field.DBName] = v
+	}
+	return values
+}
+
 // scanAll reads the rows of a query for all columns of a model, in their order, at a fraction of what it costs gorm.
 func scanAll[Row any](c columns, query *gorm.DB) (all []Row, err error) {
 	rows, err := query.Rows()
@@ -167,6 +181,10 @@ type orZero[Value any] struct{ destination *Value }
 
 // Scan implements sql.Scanner.
 func (z orZero[Value]) Scan(value any) error {
+	if v, is := value.(Value); is {
+		*z.destination = v
+		return nil
+	}
 	var read sql.Null[Value]
 	err := read.Scan(value)
 	*z.destination = read.V

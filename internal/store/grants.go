@@ -24,7 +24,8 @@ var (
 // grants are what the application's role may do: to the tables that follow.
 var grants = []struct{ rights, tables string }{
 	{"SELECT, INSERT, UPDATE", "documents, deliveries, claims, api_keys"},
-	{"SELECT, INSERT", "delivery_attempts, audit_entries"},
+	{"SELECT, INSERT", "delivery_attempts, audit_entries, audit_leaves, audit_checkpoints"},
+	{"SELECT, INSERT, DELETE", "audit_unsealed"},
 	{"SELECT", "goose_db_version"},
 }
 

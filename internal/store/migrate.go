@@ -21,7 +21,7 @@ var migrations embed.FS
 
 // schemaVersion is the schema level this binary needs: the number of its last migration. Within a major
 // version migrations only add, so a newer schema serves too.
-const schemaVersion = 6
+const schemaVersion = 12
 
 // Migrate brings the schema up to what this binary needs, and grants Options.ApplicationRole its rights. Any number of
 // processes may call it at once. It returns ErrNotOwner to a role that the tables do not belong to.

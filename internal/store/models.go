@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/numora/delivery/internal/apikey"
+	"github.com/numora/delivery/internal/audit"
 	"github.com/numora/delivery/internal/delivery"
 )
 
@@ -104,6 +105,34 @@ type auditRow struct {
 }
 
 func (auditRow) TableName() string { return "audit_entries" }
+
+// leafRow is the number of an attempt or an audit entry in the tree that makes them provable.
+type leafRow struct {
+	Number  int64  `gorm:"primaryKey;autoIncrement:false"`
+	EntryID string `gorm:"uniqueIndex:audit_leaves_entry_id_key;type:uuid"`
+	Kind    string
+	Form    int
+	Hash    []byte
+}
+
+func (leafRow) TableName() string { return "audit_leaves" }
+
+type checkpointRow struct {
+	Size     int64 `gorm:"primaryKey;autoIncrement:false"`
+	Note     string
+	Frontier []byte
+	SealedAt instant
+}
+
+func (checkpointRow) TableName() string { return "audit_checkpoints" }
+
+// unsealedRow is an attempt or an audit entry without a leaf number. Triggers add it, and who gives the number takes it away.
+type unsealedRow struct {
+	RecordedAt instant `gorm:"primaryKey"`
+	EntryID    string  `gorm:"primaryKey;type:uuid"`
+}
+
+func (unsealedRow) TableName() string { return "audit_unsealed" }
 
 type keyRow struct {
 	ID          string `gorm:"primaryKey"`
@@ -211,6 +240,14 @@ func newRequeueRow(r delivery.Requeue, now instant) auditRow {
 func (r auditRow) requeued() delivery.Requeued {
 	return delivery.Requeued{
 		At: r.RecordedAt.Time, By: delivery.Principal{KeyID: r.KeyID, Name: r.KeyName}, Reason: string(r.Reason),
+	}
+}
+
+func (r auditRow) entry() audit.Entry {
+	return audit.Entry{
+		ID: r.ID, Kind: r.Kind, DocumentID: string(r.DocumentID), Provider: string(r.Provider), Reason: string(r.Reason), Forced: r.Forced,
+		KeyID: r.KeyID, KeyName: r.KeyName, RequestID: r.RequestID, RecordedAt: r.RecordedAt.Time,
+		Actor: string(r.Actor), SuccessorID: string(r.SuccessorID), EndsAt: r.EndsAt.Time,
 	}
 }
 

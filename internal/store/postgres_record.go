@@ -14,6 +14,7 @@ import (
 
 var (
 	attemptColumns  = columnsOf(attemptRow{})
+	auditColumns    = columnsOf(auditRow{})
 	deliveryColumns = columnsOf(deliveryRow{})
 	standingColumns = deliveryColumns.where(func(f *schema.Field) bool { return f.Tag.Get("store") == "standing" })
 	// What a report moves a delivery on by, and what has to be known for that.

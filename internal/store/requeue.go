@@ -39,6 +39,7 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 			return err
 		}
 		if began {
+			now = instant{before.NextRecordedAt(now.Time)}
 			entry := newRequeueRow(requeue, now)
 			if err := tx.Create(&entry).Error; err != nil {
 				return fmt.Errorf("add an audit entry: %w", err)

@@ -134,6 +134,16 @@ type engine interface {
 	wroteNothing(err error) bool
 	// isOneOf writes the condition that a text column has one of values.
 	isOneOf(column string, values []string) (condition string, argument any)
+	// sealing makes sure that no other server seals until tx ends; it tells when another one does.
+	sealing(tx *gorm.DB) (got bool, err error)
+	// sealAtOnce is how many entries are sealed in one transaction.
+	sealAtOnce() int
+	// hasID writes the condition that a row's id is one of ids.
+	hasID(ids []string) (condition string, argument any)
+	// addLeaves adds leaves whose numbers follow each other.
+	addLeaves(tx *gorm.DB, leaves []leafRow) error
+	// snapshot begins a transaction that reads, as often as it likes, what was committed when it began.
+	snapshot() string
 	// writers is how many transactions that record reports are of use at the same time.
 	writers() int
 	// equals writes the condition that a text column has a value, byte for byte, as its index knows it.

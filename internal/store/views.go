@@ -49,7 +49,7 @@ func (v deliveryView) delivery(now instant) delivery.Delivery {
 var (
 	documentPart  = viewPart{"document", columnsOf(documentRow{})}
 	deliveryParts = []viewPart{
-		{"delivery", deliveryColumns}, {"attempt", attemptColumns}, {"claim", columnsOf(claimRow{})}, {"requeue", columnsOf(auditRow{})},
+		{"delivery", deliveryColumns}, {"attempt", attemptColumns}, {"claim", claimColumns}, {"requeue", auditColumns},
 	}
 )
 

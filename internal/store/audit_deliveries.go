@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"gorm.io/gorm/schema"
+
+	"github.com/numora/delivery/internal/audit"
+)
+
+// documentsAtOnce is of how many documents the deliveries are folded at a time.
+const documentsAtOnce = 500
+
+// factColumns are those that a delivery's standing follows from.
+var factColumns = attemptColumns.where(func(f *schema.Field) bool {
+	return slices.Contains([]string{"ID", "DocumentID", "Provider", "Status", "ExecutionID", "AttemptedAt", "RecordedAt"}, f.Name)
+})
+
+// keptColumns are those of a delivery's standing, and what it takes to tell which claims count.
+var keptColumns = deliveryColumns.where(func(f *schema.Field) bool { return f.Name != "Since" && slices.Contains(knownColumns, f) })
+
+// Deliveries implements audit.History. It walks backwards through the documents, because the index on attempts has the last
+// recorded of each first, and they are folded in the order in which they were recorded.
+func (h *History) Deliveries(ctx context.Context, use func(audit.Delivery) error) error {
+	for below := ""; ; {
+		part, next, err := h.nextDocuments(below)
+		if err != nil {
+			return err
+		}
+		if err := h.deliveriesOf(part, use); err != nil || next == "" {
+			return err
+		}
+		below = next
+	}
+}
+
+// nextDocuments returns the condition of the next documents with deliveries, and the least of them; the last part, for which that
+// is empty, also covers whatever is beneath.
+func (h *History) nextDocuments(below string) (part selection, least string, err error) {
+	part = selection{}
+	documents := h.db.Model(&deliveryRow{}).Distinct("document_id")
+	if below != "" {
+		documents = documents.Where("document_id < ?", below)
+		part = part.where("document_id < ?", below)
+	}
+	var ids []string
+	if err := documents.Order("document_id DESC").Limit(documentsAtOnce).Pluck("document_id", &ids).Error; err != nil {
+		return part, "", fmt.Errorf("find documents: %w", err)
+	}
+	if len(ids) < documentsAtOnce {
+		return part, "", nil
+	}
+	least = ids[len(ids)-1]
+	return part.where("document_id >= ?", least), least, nil
+}
+
+// deliveriesOf folds the deliveries of some documents. Attempts whose delivery is gone make one that is not kept.
+func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) error {
+	read := func(columns, table, more string) (text string, arguments []any) {
+		of := part
+		of.head = "SELECT " + columns + " FROM " + table
+		return of.text(more), of.arguments
+	}
+	text, arguments := read(auditColumns.list("%"), "audit_entries", "")
+	requeues, err := scanAll[auditRow](auditColumns, h.db.Raw(text, arguments...))
+	if err != nil {
+		return fmt.Errorf("read requeues: %w", err)
+	}
+	text, arguments = read(claimColumns.list("%"), "claims", "")
+	claims, err := scanAll[claimRow](claimColumns, h.db.Raw(text, arguments...))
+	if err != nil {
+		return fmt.Errorf("read claims: %w", err)
+	}
+	recorded := newFacts(requeues, claims)
+	deliveries := make(map[target]*audit.Delivery, documentsAtOnce)
+	var kept deliveryRow
+	text, arguments = read(keptColumns.list("%"), "deliveries", "")
+	err = each(h.db.Raw(text, arguments...), destinations(keptColumns, &kept), func(unreadable error) error {
+		deliveries[kept.target()] = &audit.Delivery{
+			DocumentID: kept.DocumentID, Provider: kept.Provider, Kept: kept.current(), Facts: recorded.of(kept),
+		}
+		return unreadable
+	})
+	if err != nil {
+		return fmt.Errorf("read deliveries: %w", err)
+	}
+	var row attemptRow
+	text, arguments = read(factColumns.list("%"), "delivery_attempts", "ORDER BY document_id DESC, recorded_at, id")
+	err = each(h.db.Raw(text, arguments...), destinations(factColumns, &row), func(unreadable error) error {
+		if unreadable != nil {
+			return nil // its leaf tells
+		}
+		key := target{row.DocumentID, row.Provider}
+		if deliveries[key] == nil {
+			deliveries[key] = &audit.Delivery{DocumentID: key.documentID, Provider: key.provider, Facts: audit.NewFold(time.Time{}, nil)}
+		}
+		deliveries[key].Facts.Attempt(row.attempt())
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read attempts: %w", err)
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(deliveries), target.compare) {
+		if err := use(*deliveries[key]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// facts are what is recorded of deliveries besides attempts.
+type facts struct {
+	requeued map[target]time.Time
+	claims   map[string][]audit.Claim // by delivery key
+}
+
+func newFacts(requeues []auditRow, claims []claimRow) facts {
+	f := facts{requeued: make(map[target]time.Time, len(requeues)), claims: make(map[string][]audit.Claim, len(claims))}
+	for _, r := range requeues {
+		if key := (target{string(r.DocumentID), string(r.Provider)}); r.RecordedAt.After(f.requeued[key]) {
+			f.requeued[key] = r.RecordedAt.Time
+		}
+	}
+	for _, c := range claims {
+		f.claims[c.DeliveryKey] = append(f.claims[c.DeliveryKey], audit.Claim{
+			ExecutionID: c.ExecutionID, ClaimedAt: c.ClaimedAt.Time, ExpiresAt: c.ExpiresAt.Time, Released: !c.ReleasedAt.IsZero(),
+		})
+	}
+	return f
+}
+
+func (f facts) of(row deliveryRow) *audit.Fold {
+	var since []audit.Claim
+	if row.DeliveryKey != "" {
+		since = f.claims[string(row.DeliveryKey)]
+	}
+	return audit.NewFold(f.requeued[row.target()], since)
+}
+
+var _ audit.History = (*History)(nil)
+
+// claimColumns are those of claims.
+var claimColumns = columnsOf(claimRow{})

@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"gorm.io/gorm"
+
+	"github.com/numora/delivery/internal/audit"
+	"github.com/numora/delivery/internal/delivery"
+)
+
+// History is the audit history of one moment. It implements audit.History, and holds one row in memory, or the deliveries of
+// some hundred documents.
+type History struct{ db *gorm.DB }
+
+// ReadHistory runs do with the audit history of this moment.
+func (s *Store) ReadHistory(ctx context.Context, do func(*History) error) error {
+	if err := s.requireSchema(ctx); err != nil {
+		return err
+	}
+	err := s.reader.WithContext(ctx).Connection(func(session *gorm.DB) error {
+		session = session.Session(&gorm.Session{NewDB: true})
+		if err := session.Exec(s.engine.snapshot()).Error; err != nil {
+			return err
+		}
+		return errors.Join(do(&History{session}), session.Exec("ROLLBACK").Error)
+	})
+	return s.translate(err)
+}
+
+// each calls use for every row of a query, after scan has read it to the destinations. What cannot be read is for use to know.
+func each(query *gorm.DB, destinations []any, use func(unreadable error) error) error {
+	rows, err := query.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close() // its error is that of rows.Err
+	for rows.Next() {
+		if err := use(rows.Scan(destinations...)); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Checkpoints implements audit.History.
+func (h *History) Checkpoints(_ context.Context, use func(note string) error) error {
+	var note string
+	return each(h.db.Raw("SELECT note FROM audit_checkpoints ORDER BY size"), []any{&note}, func(unreadable error) error {
+		if unreadable != nil {
+			return unreadable
+		}
+		return use(note)
+	})
+}
+
+// leavesAtOnce is how many leaves are read at a time.
+const leavesAtOnce = 10_000
+
+var leafColumns = columnsOf(leafRow{})
+
+// leavesView selects leaves beside the attempts that they are of, up to WHERE.
+var leavesView = view(viewPart{"leaf", leafColumns}, viewPart{"attempt", attemptColumns}) + ` FROM audit_leaves AS leaf
+	LEFT JOIN delivery_attempts AS attempt ON leaf.kind = '` + audit.Attempt + `' AND attempt.id = leaf.entry_id`
+
+// Leaves implements audit.History.
+func (h *History) Leaves(_ context.Context, use func(audit.Leaf) error) error {
+	for from := int64(0); ; from += leavesAtOnce {
+		var first sql.NullInt64
+		if err := h.db.Raw("SELECT min(number) FROM audit_leaves WHERE number >= ?", from).Row().Scan(&first); err != nil {
+			return err
+		}
+		if !first.Valid {
+			return nil
+		}
+		from = first.Int64
+		if err := h.leaves("leaf.number BETWEEN ? AND ?", []any{from, from + leavesAtOnce - 1}, use); err != nil {
+			return err
+		}
+	}
+}
+
+// leaves reads the leaves that meet a condition. Audit entries, of which there are few, are read before: to read both side by side
+// costs a third more.
+func (h *History) leaves(condition string, arguments []any, use func(audit.Leaf) error) error {
+	entries, err := h.auditEntries("SELECT leaf.entry_id FROM audit_leaves AS leaf WHERE leaf.kind = '"+audit.AuditEntry+"' AND "+condition, arguments)
+	if err != nil {
+		return err
+	}
+	var leaf leafRow
+	var attempt attemptRow
+	var form []byte
+	columns := append(destinations(leafColumns, &leaf), destinations(attemptColumns, &attempt)...)
+	query := h.db.Raw(leavesView+" WHERE "+condition+" ORDER BY leaf.number", arguments...)
+	return each(query, columns, func(unreadable error) error {
+		l := audit.Leaf{Number: leaf.Number, Kind: leaf.Kind, EntryID: leaf.EntryID, Form: leaf.Form, Hash: leaf.Hash, Unreadable: unreadable}
+		entry, is := entries[leaf.EntryID]
+		switch {
+		case unreadable != nil:
+		case attempt.ID != "":
+			form = audit.AppendAttempt(form[:0], attempt.attempt())
+			l.Entry, l.RecordedAt = form, attempt.RecordedAt.Time
+		case is && entry.unreadable != nil:
+			l.Unreadable = entry.unreadable
+		case is:
+			form = audit.AppendEntry(form[:0], entry.entry())
+			l.Entry, l.RecordedAt = form, entry.RecordedAt.Time
+		}
+		return use(l)
+	})
+}
+
+// readEntry is an audit entry, or why it cannot be read.
+type readEntry struct {
+	auditRow
+	unreadable error
+}
+
+// auditEntries returns the audit entries whose ids a query selects.
+func (h *History) auditEntries(ids string, arguments []any) (map[string]readEntry, error) {
+	entries := make(map[string]readEntry)
+	var row auditRow
+	query := h.db.Raw("SELECT "+auditColumns.list("%")+" FROM audit_entries WHERE id IN ("+ids+")", arguments...)
+	err := each(query, destinations(auditColumns, &row), func(unreadable error) error {
+		entries[row.ID] = readEntry{row, unreadable}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read audit entries: %w", err)
+	}
+	return entries, nil
+}
+
+// waiting are the entries that are noted as unsealed, and are there, and are not sealed.
+const waiting = ` FROM audit_unsealed AS noted WHERE NOT EXISTS (SELECT 1 FROM audit_leaves WHERE entry_id = noted.entry_id)
+	AND (EXISTS (SELECT 1 FROM delivery_attempts WHERE id = noted.entry_id) OR EXISTS (SELECT 1 FROM audit_entries WHERE id = noted.entry_id))`
+
+// Unsealed implements audit.History.
+func (h *History) Unsealed(context.Context) (audit.Unsealed, error) {
+	var found audit.Unsealed
+	var oldest instant
+	row := h.db.Raw(`SELECT (SELECT count(*) FROM delivery_attempts) + (SELECT count(*) FROM audit_entries) - (SELECT count(*) FROM audit_leaves),
+		(SELECT count(*)` + waiting + `), (SELECT min(noted.recorded_at)` + waiting + `)`).Row()
+	if err := row.Scan(&found.Entries, &found.Noted, &oldest); err != nil {
+		return found, err
+	}
+	found.Oldest = oldest.Time
+	if found.Entries == found.Noted {
+		return found, nil
+	}
+	for _, t := range []struct{ kind, table string }{{audit.Attempt, "delivery_attempts"}, {audit.AuditEntry, "audit_entries"}} {
+		var id string
+		err := h.db.Raw(`SELECT id FROM ` + t.table + ` AS lost WHERE NOT EXISTS (SELECT 1 FROM audit_leaves WHERE entry_id = lost.id)
+			AND NOT EXISTS (SELECT 1 FROM audit_unsealed WHERE recorded_at = lost.recorded_at AND entry_id = lost.id) ORDER BY recorded_at LIMIT 1`).Row().Scan(&id)
+		if err == nil {
+			found.Lost = t.kind + " " + id
+			break
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// Waiting calls use with every entry that waits to be sealed: a leaf that has no hash yet.
+func (h *History) Waiting(use func(audit.Leaf) error) error {
+	entries, err := h.auditEntries("SELECT entry_id"+waiting, nil)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		err := use(audit.Leaf{Kind: audit.AuditEntry, EntryID: entry.ID, Entry: audit.AppendEntry(nil, entry.entry()), RecordedAt: entry.RecordedAt.Time, Unreadable: entry.unreadable})
+		if err != nil {
+			return err
+		}
+	}
+	var attempt attemptRow
+	query := h.db.Raw("SELECT " + attemptColumns.list("%") + " FROM delivery_attempts WHERE id IN (SELECT entry_id" + waiting + ")")
+	return each(query, destinations(attemptColumns, &attempt), func(unreadable error) error {
+		return use(audit.Leaf{
+			Kind: audit.Attempt, EntryID: attempt.ID, Entry: audit.AppendAttempt(nil, attempt.attempt()), RecordedAt: attempt.RecordedAt.Time, Unreadable: unreadable,
+		})
+	})
+}
+
+// Prove makes the proof of the attempt with an execution id, by the last checkpoint. It returns delivery.ErrAttemptNotFound where
+// there is none, and delivery.ErrNoCheckpoint where none covers it yet.
+func (h *History) Prove(executionID string) (audit.Proof, error) {
+	var proved *audit.Leaf
+	const condition = "leaf.entry_id = (SELECT id FROM delivery_attempts WHERE execution_id = ?)"
+	err := h.leaves(condition, []any{executionID}, func(leaf audit.Leaf) error {
+		proved = &leaf
+		return leaf.Unreadable
+	})
+	if err != nil {
+		return audit.Proof{}, fmt.Errorf("find an attempt: %w", err)
+	}
+	if proved == nil {
+		var recorded int64
+		if err := h.db.Model(&attemptRow{}).Where("execution_id = ?", executionID).Count(&recorded).Error; err != nil {
+			return audit.Proof{}, fmt.Errorf("find an attempt: %w", err)
+		}
+		if recorded == 0 {
+			return audit.Proof{}, delivery.ErrAttemptNotFound
+		}
+		return audit.Proof{}, delivery.ErrNoCheckpoint
+	}
+	last, err := lastCheckpoint(h.db.Session(&gorm.Session{}))
+	if err != nil {
+		return audit.Proof{}, err
+	}
+	checkpoint, err := audit.Read(last.Note)
+	if err != nil {
+		return audit.Proof{}, fmt.Errorf("read the last checkpoint: %w", err)
+	}
+	return audit.Prove(checkpoint, proved.Number, proved.Entry, func(use func(tlog.Hash) error) error {
+		var hash []byte
+		return each(h.db.Raw("SELECT hash FROM audit_leaves WHERE number < ? ORDER BY number", checkpoint.Size), []any{&hash}, func(unreadable error) error {
+			if unreadable == nil && len(hash) == tlog.HashSize {
+				return use(tlog.Hash(hash))
+			}
+			return errors.Join(errors.New("a leaf cannot be read: run audit verify"), unreadable)
+		})
+	})
+}

@@ -1,0 +1,8 @@
+-- +goose Up
+-- From now on every audit entry is noted as unsealed.
+
+-- reason: no server is refused by it what it records
+CREATE TRIGGER numora_unsealed AFTER INSERT ON audit_entries
+    REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT EXECUTE FUNCTION numora_unsealed();
+
+ALTER TABLE audit_entries ENABLE ALWAYS TRIGGER numora_unsealed;
