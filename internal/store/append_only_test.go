@@ -49,6 +49,10 @@ var changes = []struct{ engine, statement string }{
 	{"", "DELETE FROM delivery_attempts"},
 	{"", "UPDATE audit_entries SET reason = NULL"},
 	{"", "DELETE FROM audit_entries WHERE id = '" + attemptID(2) + "'"},
+	{"", "UPDATE audit_leaves SET number = number + 10"},
+	{"", "DELETE FROM audit_leaves"},
+	{"", "UPDATE audit_checkpoints SET note = ''"},
+	{"", "DELETE FROM audit_checkpoints"},
 	{"sqlite", "INSERT OR REPLACE INTO delivery_attempts SELECT * FROM delivery_attempts"},
 	{"sqlite", "INSERT INTO delivery_attempts SELECT * FROM delivery_attempts WHERE true ON CONFLICT (id) DO UPDATE SET status = 'skipped'"},
 	{"sqlite", "REPLACE INTO audit_entries SELECT * FROM audit_entries"},
@@ -63,6 +67,10 @@ func TestAppendOnly_HistoryIsNotRewritten(t *testing.T) {
 	storetest.Engines(t, func(t *testing.T, url string) {
 		s := migrated(t, url)
 		withHistory(t, s)
+		sign, _ := signing(t)
+		if sealed, _, err := s.Seal(t.Context(), sign); sealed != 2 || err != nil {
+			t.Fatalf("sealed %d, error %v", sealed, err)
+		}
 		attempts, entries := allHistory(t, s)
 		for _, change := range changes {
 			if change.engine != "" && change.engine != s.writer.Name() {
@@ -125,7 +133,7 @@ func TestAppendOnly_ApplicationRole_CannotRewriteHistory(t *testing.T) {
 		"SET session_replication_role = 'replica'", "ALTER ROLE CURRENT_USER SUPERUSER", "SET ROLE " + ownerRole,
 		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)",
 	}
-	for _, table := range []string{"delivery_attempts", "audit_entries"} {
+	for _, table := range []string{"delivery_attempts", "audit_entries", "audit_leaves", "audit_checkpoints"} {
 		for _, statement := range []string{
 			"DELETE FROM %s", "TRUNCATE %s", "DROP TABLE %s", "DROP TABLE %s CASCADE", "ALTER TABLE %s ADD COLUMN note text", "ALTER TABLE %s DROP COLUMN request_id",
 			"ALTER TABLE %s RENAME TO elsewhere", "ALTER TABLE %s OWNER TO CURRENT_USER", "ALTER TABLE %s ENABLE ROW LEVEL SECURITY",

@@ -66,24 +66,38 @@ func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) e
 		return of.text(more), of.arguments
 	}
 	text, arguments := read(auditColumns.list("%"), "audit_entries", "")
-	requeues, err := scanAll[auditRow](auditColumns, h.db.Raw(text, arguments...))
+	recorded := facts{requeued: make(map[target]time.Time), claims: make(map[string][]audit.Claim)}
+	var entry auditRow
+	err := each(h.db.Raw(text, arguments...), destinations(auditColumns, &entry), func(unreadable error) error {
+		if unreadable == nil { // else its leaf tells
+			recorded.requeue(entry)
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("read requeues: %w", err)
 	}
+	var claim claimRow
 	text, arguments = read(claimColumns.list("%"), "claims", "")
-	claims, err := scanAll[claimRow](claimColumns, h.db.Raw(text, arguments...))
+	err = each(h.db.Raw(text, arguments...), destinations(claimColumns, &claim), func(unreadable error) error {
+		if unreadable == nil { // else the delivery is not what the others come to
+			recorded.claim(claim)
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("read claims: %w", err)
 	}
-	recorded := newFacts(requeues, claims)
 	deliveries := make(map[target]*audit.Delivery, documentsAtOnce)
 	var kept deliveryRow
 	text, arguments = read(keptColumns.list("%"), "deliveries", "")
 	err = each(h.db.Raw(text, arguments...), destinations(keptColumns, &kept), func(unreadable error) error {
-		deliveries[kept.target()] = &audit.Delivery{
-			DocumentID: kept.DocumentID, Provider: kept.Provider, Kept: kept.current(), Facts: recorded.of(kept),
+		d := &audit.Delivery{DocumentID: kept.DocumentID, Provider: kept.Provider, Facts: recorded.of(kept)}
+		if unreadable == nil { // else nothing is what it comes to
+			d.Kept = kept.current()
 		}
-		return unreadable
+		deliveries[kept.target()] = d
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("read deliveries: %w", err)
@@ -118,19 +132,16 @@ type facts struct {
 	claims   map[string][]audit.Claim // by delivery key
 }
 
-func newFacts(requeues []auditRow, claims []claimRow) facts {
-	f := facts{requeued: make(map[target]time.Time, len(requeues)), claims: make(map[string][]audit.Claim, len(claims))}
-	for _, r := range requeues {
-		if key := (target{string(r.DocumentID), string(r.Provider)}); r.RecordedAt.After(f.requeued[key]) {
-			f.requeued[key] = r.RecordedAt.Time
-		}
+func (f facts) requeue(r auditRow) {
+	if key := (target{string(r.DocumentID), string(r.Provider)}); r.RecordedAt.After(f.requeued[key]) {
+		f.requeued[key] = r.RecordedAt.Time
 	}
-	for _, c := range claims {
-		f.claims[c.DeliveryKey] = append(f.claims[c.DeliveryKey], audit.Claim{
-			ExecutionID: c.ExecutionID, ClaimedAt: c.ClaimedAt.Time, ExpiresAt: c.ExpiresAt.Time, Released: !c.ReleasedAt.IsZero(),
-		})
-	}
-	return f
+}
+
+func (f facts) claim(c claimRow) {
+	f.claims[c.DeliveryKey] = append(f.claims[c.DeliveryKey], audit.Claim{
+		ExecutionID: c.ExecutionID, ClaimedAt: c.ClaimedAt.Time, ExpiresAt: c.ExpiresAt.Time, Released: !c.ReleasedAt.IsZero(),
+	})
 }
 
 func (f facts) of(row deliveryRow) *audit.Fold {

@@ -59,7 +59,8 @@ func (e *postgresEngine) checkOwner(ctx context.Context, pool *sql.DB) error {
 	var application, another, owned bool
 	row := pool.QueryRowContext(ctx, `SELECT current_user = $1,
 		coalesce(bool_or(NOT pg_has_role(relowner, 'USAGE')), false), coalesce(bool_or(pg_get_userbyid(relowner) = $1), false)
-		FROM pg_class WHERE oid IN (to_regclass('goose_db_version'), to_regclass('delivery_attempts'), to_regclass('audit_entries'))`, e.applicationRole)
+		FROM pg_class WHERE oid IN (to_regclass('goose_db_version'), to_regclass('delivery_attempts'), to_regclass('audit_entries'),
+			to_regclass('audit_leaves'), to_regclass('audit_checkpoints'), to_regclass('audit_unsealed'))`, e.applicationRole)
 	if err := row.Scan(&application, &another, &owned); err != nil {
 		return err
 	}

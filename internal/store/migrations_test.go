@@ -42,7 +42,8 @@ var (
 	addOther     = regexp.MustCompile(`^ADD (CONSTRAINT|CHECK|UNIQUE|PRIMARY|FOREIGN|EXCLUDE)\b`)
 	restricted   = regexp.MustCompile(`\b(UNIQUE|PRIMARY|REFERENCES|CHECK|GENERATED|(BIG|SMALL)?SERIAL)\b|\bDEFAULT \S*\(`)
 	appendOnly   = regexp.MustCompile(`^CREATE TRIGGER \S+ BEFORE (UPDATE|DELETE|UPDATE OR DELETE OR TRUNCATE) ON \S+ (FOR EACH STATEMENT EXECUTE FUNCTION \S+|BEGIN SELECT RAISE\(ABORT, ''\))$`)
-	newFunction  = regexp.MustCompile(`^CREATE FUNCTION \S+ RETURNS TRIGGER LANGUAGE PLPGSQL AS ''$`)
+	newFunction  = regexp.MustCompile(`^CREATE FUNCTION \S+ RETURNS TRIGGER LANGUAGE PLPGSQL (SECURITY DEFINER SET SEARCH_PATH FROM CURRENT )?AS ''$`)
+	noting       = regexp.MustCompile(`^CREATE TRIGGER \S+ AFTER INSERT ON \S+ (REFERENCING NEW TABLE AS \S+ FOR EACH STATEMENT EXECUTE FUNCTION \S+|BEGIN INSERT OR IGNORE INTO \S+ .*)$`)
 	always       = regexp.MustCompile(`^ENABLE ALWAYS TRIGGER \S+$`)
 	changesData  = regexp.MustCompile(`^(INSERT|UPDATE|DELETE|WITH)\b`)
 	harmless     = regexp.MustCompile(`^(ANALYZE|COMMENT ON)\b`)
@@ -123,7 +124,7 @@ func (m *migration) read(statement string, hasReason bool) {
 		m.readAlter(found[1], found[2], head, hasReason)
 	} else if m.postgres && (statement == withoutBound || statement == withBound) {
 		m.unbounded = statement == withoutBound
-	} else if appendOnly.MatchString(statement) || newFunction.MatchString(statement) {
+	} else if appendOnly.MatchString(statement) || newFunction.MatchString(statement) || noting.MatchString(statement) {
 		if !hasReason {
 			m.problem("older servers may do what it refuses: %s", head)
 		}

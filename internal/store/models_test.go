@@ -17,7 +17,7 @@ import (
 )
 
 // models are all tables of the database but goose's own.
-var models = []any{documentRow{}, deliveryRow{}, attemptRow{}, claimRow{}, auditRow{}, keyRow{}}
+var models = []any{documentRow{}, deliveryRow{}, attemptRow{}, claimRow{}, auditRow{}, keyRow{}, leafRow{}, checkpointRow{}, unsealedRow{}}
 
 // nullable are the columns that may be NULL although their Go type does not say so by itself: an instant is
 // written as NULL when it is zero, which most never are.
@@ -37,7 +37,7 @@ type column struct {
 var columnTypes = map[string][]string{
 	"text":    {"string", "store.optional", "text", "uuid", "TEXT"}, // a uuid is text to Go and to SQLite
 	"boolean": {"bool", "boolean"},
-	"integer": {"int", "integer", "INTEGER"},
+	"integer": {"int", "int64", "integer", "bigint", "smallint", "INTEGER"},
 	"instant": {"store.instant", "timestamp with time zone"},
 	"bytes":   {"[]uint8", "bytea", "BLOB"},
 }

@@ -28,9 +28,11 @@ CREATE TABLE audit_unsealed (
     PRIMARY KEY (recorded_at, entry_id)              -- sealed in this order
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 
+-- reason: the table is new
 CREATE TRIGGER numora_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_leaves
     FOR EACH STATEMENT EXECUTE FUNCTION numora_refuse_change();
 ALTER TABLE audit_leaves ENABLE ALWAYS TRIGGER numora_append_only;
+-- reason: the table is new
 CREATE TRIGGER numora_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_checkpoints
     FOR EACH STATEMENT EXECUTE FUNCTION numora_refuse_change();
 ALTER TABLE audit_checkpoints ENABLE ALWAYS TRIGGER numora_append_only;
