@@ -65,6 +65,7 @@ func VerifyAudit(ctx context.Context, database config.Database, wanted AuditVeri
 	if len(v.Kept) == 0 {
 		_, _ = fmt.Fprintln(screen, "no checkpoint that was kept elsewhere is given (--checkpoints): who could rewrite the whole database is not found out")
 	}
+	collectLess()
 	var report audit.Report
 	verify := func(db *store.Store) error {
 		return db.ReadHistory(ctx, func(h *store.History) (err error) {

@@ -24,7 +24,7 @@ const (
 	sealTimeout = 30 * time.Second
 	// sealRest is how many times as long as sealing took it rests before it goes on, so that reports do not wait for it: under
 	// more load than it keeps up with that way the rest is sealed when the load is over.
-	sealRest = 20
+	sealRest = 40
 )
 
 // auditSigner reads the key that checkpoints are signed with; nil where there is none.

@@ -58,9 +58,7 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 			return fmt.Errorf("prepare %s: %w", devFolder, err)
 		}
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collectLess()
 	s := &server{settings: settings, logger: newLogger(settings.LogFormat, logs), screen: screen, signer: signer}
 	options := store.Options{
 		AllowLossy: settings.AllowLossyDatabase.On, Create: true, Alone: true, Connections: settings.DatabaseConnections.N, ApplicationRole: settings.ApplicationRole,
@@ -87,6 +85,13 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 	s.authenticator = apikey.NewAuthenticator(s.db, time.Now)
 	s.database = readiness{ask: s.db.Ready, timeout: settings.RequestTimeout.Duration, now: time.Now}
 	return errors.Join(s.run(ctx), s.db.Close())
+}
+
+// collectLess has memory collected less often, unless the environment says how often.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 }
 
 // retryPolicies are the settings' in the words of the domain.
