@@ -86,7 +86,7 @@ var rooms = []room{
 		path:     "internal/throughput",
 		subject:  "the server beside the database's own benchmark",
 		rooms:    []string{"internal/bench"},
-		external: []string{"github.com/jackc/pgx", "modernc.org/sqlite", "golang.org/x/sync"},
+		external: []string{"github.com/jackc/pgx", "modernc.org/sqlite", "golang.org/x/mod/sumdb", "golang.org/x/sync"},
 	}, {
 		path:    "internal/house",
 		subject: "these rules",

@@ -104,9 +104,9 @@ func measureReplicas(ctx context.Context, b *bench) (rows []row, err error) {
 	return rows, err
 }
 
-// onPostgres does something with servers on a database of their own, which has the registered documents and so many
+// onPostgres does something with servers, which have settings of their own, on a database of their own, which has the registered documents and so many
 // attempts.
-func (b *bench) onPostgres(ctx context.Context, attempts, replicas int, do func(*target) error) (err error) {
+func (b *bench) onPostgres(ctx context.Context, attempts, replicas int, do func(*target) error, settings ...string) (err error) {
 	b.databases++
 	name := fmt.Sprintf("delivery_%d", b.databases)
 	databaseURL, err := b.cluster.database(ctx, name)
@@ -126,7 +126,7 @@ func (b *bench) onPostgres(ctx context.Context, attempts, replicas int, do func(
 	if err := fillPostgres(ctx, databaseURL, attempts); err != nil {
 		return err
 	}
-	t, err := b.start(ctx, databaseURL, key, replicas)
+	t, err := b.start(ctx, databaseURL, key, replicas, settings...)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@
 //   - sqlite: the server over SQLite in turn with a loop that does for SQLite what record.sql does for PostgreSQL: two
 //     prepared statements over the product's schema, a transaction for each report, synchronous=FULL, no HTTP and no
 //     validation.
+//   - sealing: a server that seals its audit history, as it does by default, in turn with one whose database does not even note
+//     what is to be sealed; on PostgreSQL and on SQLite.
 //
 // # How to read it
 //
@@ -98,6 +100,7 @@ var measurements = []struct {
 	{"growth", measureGrowth},
 	{"replicas", measureReplicas},
 	{"sqlite", measureSQLite},
+	{"sealing", measureSealing},
 }
 
 func main() {

@@ -28,11 +28,11 @@ type target struct {
 	servers          []*program.Server
 }
 
-// start starts servers on a database that has its schema.
-func (b *bench) start(ctx context.Context, databaseURL, key string, replicas int) (*target, error) {
+// start starts servers, with settings of their own, on a database that has its schema.
+func (b *bench) start(ctx context.Context, databaseURL, key string, replicas int, settings ...string) (*target, error) {
 	t := &target{databaseURL: databaseURL, key: key}
 	for range replicas {
-		started, err := b.program.Start(ctx, databaseURL)
+		started, err := b.program.Start(ctx, databaseURL, settings...)
 		if err != nil {
 			return nil, errors.Join(err, t.stop())
 		}
