@@ -308,7 +308,7 @@ func (s *simulated) step(number int) {
 			return
 		}
 		last := &s.claims[len(s.claims)-1]
-		if s.random.IntN(3) == 0 {
+		if s.random.IntN(2) == 0 {
 			last.ExpiresAt = s.clock.Add(time.Duration(1+s.random.IntN(900)) * time.Second)
 			s.standing = s.standing.Extend(last.ExpiresAt, s.policy)
 			s.done["extend"]++
