@@ -132,15 +132,19 @@ func TestVerify_FindsNothingWhereNothingIsWrong(t *testing.T) {
 		leaves      int64
 		checkpoints int
 	}{
-		"AsItIs":                    {ok, 12, 3},
-		"NothingKept":               {func(_ *history, v *audit.Verification) { v.Kept = nil }, 12, 3},
-		"KeptInAnotherOrder":        {func(_ *history, v *audit.Verification) { slices.Reverse(v.Kept) }, 12, 3},
-		"KeptTwice":                 {func(_ *history, v *audit.Verification) { v.Kept = append(v.Kept, v.Kept...) }, 12, 3},
-		"KeptWithoutTheirNotes":     {func(_ *history, v *audit.Verification) { v.Kept[1].Note = "" }, 12, 3},
-		"NothingUnsealed":           {func(h *history, _ *audit.Verification) { h.unsealed = audit.Unsealed{} }, 12, 3},
-		"UnsealedJustNotTooOld":     {func(h *history, _ *audit.Verification) { h.unsealed.Oldest = minute(6) }, 12, 3},
-		"SealedJustNotTooLate":      {func(h *history, v *audit.Verification) { h.leaves[9].RecordedAt = minute(2) }, 12, 3},
-		"LateBesideOthersOfItsGo":   {func(h *history, v *audit.Verification) { v.Late = 0; h.leaves[10].RecordedAt = minute(7); h.unsealed.Oldest = minute(11) }, 12, 3},
+		"AsItIs":                {ok, 12, 3},
+		"NothingKept":           {func(_ *history, v *audit.Verification) { v.Kept = nil }, 12, 3},
+		"KeptInAnotherOrder":    {func(_ *history, v *audit.Verification) { slices.Reverse(v.Kept) }, 12, 3},
+		"KeptTwice":             {func(_ *history, v *audit.Verification) { v.Kept = append(v.Kept, v.Kept...) }, 12, 3},
+		"KeptWithoutTheirNotes": {func(_ *history, v *audit.Verification) { v.Kept[1].Note = "" }, 12, 3},
+		"NothingUnsealed":       {func(h *history, _ *audit.Verification) { h.unsealed = audit.Unsealed{} }, 12, 3},
+		"UnsealedJustNotTooOld": {func(h *history, _ *audit.Verification) { h.unsealed.Oldest = minute(6) }, 12, 3},
+		"SealedJustNotTooLate":  {func(h *history, v *audit.Verification) { h.leaves[9].RecordedAt = minute(2) }, 12, 3},
+		"LateBesideOthersOfItsGo": {func(h *history, v *audit.Verification) {
+			v.Late = 0
+			h.leaves[10].RecordedAt = minute(7)
+			h.unsealed.Oldest = minute(11)
+		}, 12, 3},
 		"CheckpointsInAnotherOrder": {func(h *history, _ *audit.Verification) { slices.Reverse(h.notes) }, 12, 3},
 		"NothingAtAll": {func(h *history, v *audit.Verification) {
 			*h = history{}
@@ -292,6 +296,9 @@ func TestVerify_Finds(t *testing.T) {
 			[]string{"an entry recorded at 2026-03-24T12:05:59.999999Z is not sealed, and others recorded until " + instant(11) + " are"}},
 		"BackDatedSealedEntry": {func(h *history, _ *audit.Verification) { h.leaves[9].RecordedAt = minute(2).Add(-time.Microsecond) },
 			[]string{"attempt attempt-9 (leaf 9) was recorded at 2026-03-24T12:01:59.999999Z, as it says, and yet sealed only after what was recorded at " + instant(7)}},
+		"BackDatedAfterTheLatestOfThoseBefore": {func(h *history, _ *audit.Verification) {
+			h.leaves[7].RecordedAt, h.leaves[9].RecordedAt = minute(3), minute(1).Add(-time.Microsecond)
+		}, []string{"attempt attempt-9 (leaf 9) was recorded at 2026-03-24T12:00:59.999999Z, as it says, and yet sealed only after what was recorded at " + instant(6)}},
 		"DeliveryDiffers": {func(h *history, _ *audit.Verification) { h.deliveries[2].Kept.Tries = 0 },
 			[]string{"the delivery of document invoice-2 to dynamics365 is not what its facts come to: tries: 0 is kept, and what is recorded comes to 1"}},
 		"AllInOrder": {func(h *history, v *audit.Verification) {
