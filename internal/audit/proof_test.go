@@ -159,7 +159,7 @@ func TestProve_Refuses(t *testing.T) {
 		"ChangedEntryAndItsHash": {func(h *history) { h.change(0); h.rehash(0) }, 12, notThose},
 		"ChangedOnlyEntry":       {func(h *history) { h.change(0); h.rehash(0) }, 1, notIt},
 		"NoEntry":                {func(h *history) { h.gone(0) }, 12, notIt},
-		"Broken":                 {func(h *history) { h.broken = map[string]error{"hashes": errors.New("broken")} }, 12, "broken"},
+		"Broken":                 {func(h *history) { h.leaves, h.broken = h.leaves[:3], map[string]error{"hashes": errors.New("broken")} }, 12, "broken"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, c := provable(t, k, test.size)
