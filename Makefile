@@ -43,7 +43,7 @@ test-browser: ## Use the documentation as a person would (needs Chromium)
 
 # FOR=5m fuzzes each target longer.
 FOR ?= 30s
-fuzz: ## Fuzz decoder, keys, cursors, URLs, normalising and the whole handler, each for FOR=30s
+fuzz: ## Fuzz decoder, keys, cursors, URLs, normalising, canonical forms and the whole handler, each for FOR=30s
 	$(WITH_POSTGRES) .ci/fuzz $(FOR)
 
 test-kills: ## Kill the example worker 200 times on each database, and look for what was lost or written twice

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -29,8 +30,8 @@ func GenerateKey(name string) (secret, public string, err error) {
 	if secret, public, err = note.GenerateKey(rand.Reader, name); err == nil {
 		_, err = note.NewVerifier(public)
 	}
-	if err != nil {
-		return "", "", errors.New("a key's name is neither empty nor has it white space or a plus sign")
+	if err != nil || strings.ContainsFunc(name, unicode.IsControl) { // with which a note is signed, but not opened
+		return "", "", errors.New("a key's name is neither empty nor has it white space, control characters or a plus sign")
 	}
 	return secret, public, nil
 }
@@ -60,10 +61,14 @@ func NewVerifiers(public ...string) (note.Verifiers, error) {
 // Sign returns the checkpoint of a tree.
 func Sign(signer note.Signer, tree *Tree, at time.Time) (delivery.Checkpoint, error) {
 	c := delivery.Checkpoint{Origin: signer.Name(), Size: tree.Size(), Root: tree.Root(), SealedAt: at}
-	text := fmt.Sprintf("%s\n%d\n%s\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]), at.UTC().Format(delivery.InstantLayout))
-	signed, err := note.Sign(&note.Note{Text: text}, signer)
+	signed, err := note.Sign(&note.Note{Text: textOf(c)}, signer)
 	c.Note = string(signed)
 	return c, err
+}
+
+// textOf is what of a checkpoint is signed.
+func textOf(c delivery.Checkpoint) string {
+	return fmt.Sprintf("%s\n%d\n%s\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]), c.SealedAt.UTC().Format(delivery.InstantLayout))
 }
 
 // Open reads a checkpoint's note, which one of the verifiers has to have signed.
@@ -89,10 +94,11 @@ func parse(body, text string) (delivery.Checkpoint, error) {
 	size, badSize := strconv.ParseInt(lines[1], 10, 64)
 	root, badRoot := tlog.ParseHash(lines[2])
 	at, badTime := time.Parse(delivery.InstantLayout, lines[3])
-	if badSize != nil || badRoot != nil || badTime != nil || size < 1 {
+	c := delivery.Checkpoint{Origin: lines[0], Size: size, Root: root, SealedAt: at, Note: text}
+	if badSize != nil || badRoot != nil || badTime != nil || size < 1 || textOf(c) != body { // which is written in one way alone
 		return delivery.Checkpoint{}, errors.New("it is not a checkpoint")
 	}
-	return delivery.Checkpoint{Origin: lines[0], Size: size, Root: root, SealedAt: at, Note: text}, nil
+	return c, nil
 }
 
 // ErrCutOff says that the last checkpoint that was kept is not whole, as when a server ended while it wrote it.
@@ -105,13 +111,11 @@ func ReadCheckpoints(from io.Reader, verifiers note.Verifiers, each func(deliver
 	lines, first, signed := bufio.NewReader(from), 0, false
 	for number := 1; ; number++ {
 		line, err := lines.ReadString('\n')
-		signature := strings.HasPrefix(line, "— ")
-		switch {
-		case err != nil && err != io.EOF:
+		if err != nil && err != io.EOF {
 			return err
-		case err == io.EOF && (line != "" || text.Len() > 0 && !signed):
-			return ErrCutOff
-		case signed && !signature: // one is whole
+		}
+		signature := strings.HasPrefix(line, "— ")
+		if signed && !signature { // one is whole
 			c, err := Open(text.String(), verifiers)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", first, err)
@@ -123,6 +127,9 @@ func ReadCheckpoints(from io.Reader, verifiers note.Verifiers, each func(deliver
 			signed = false
 		}
 		if err == io.EOF {
+			if line != "" || text.Len() > 0 {
+				return ErrCutOff
+			}
 			return nil
 		}
 		if text.Len() == 0 {

@@ -78,7 +78,9 @@ func ReadExport(from io.Reader, each func(Line) error) error {
 			return fmt.Errorf("%w: only what was recorded in a part of the time is in it", ErrExport)
 		case number == 0:
 			continue
-		case line.End != nil && *line.End == number:
+		case line.End != nil && *line.End != number:
+			return fmt.Errorf("%w: its last line counts %d lines before it, and there are %d", ErrExport, *line.End, number)
+		case line.End != nil:
 			return nil
 		}
 		if err := each(line); err != nil {

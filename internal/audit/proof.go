@@ -51,6 +51,9 @@ func Prove(checkpoint delivery.Checkpoint, leaf int64, entry []byte, hashes func
 	if err != nil {
 		return Proof{}, err
 	}
+	if err := tlog.CheckRecord(path, checkpoint.Size, checkpoint.Root, leaf, tlog.RecordHash(entry)); err != nil {
+		return Proof{}, errors.New("the entry is not the one that was sealed: run audit verify")
+	}
 	return Proof{Version: 1, Leaf: leaf, Entry: entry, Path: path, Checkpoint: checkpoint.Note}, nil
 }
 

@@ -95,8 +95,15 @@ func (v Verification) Verify(ctx context.Context, history History) (Report, erro
 	if err := history.Leaves(ctx, leaves.check); err != nil {
 		return r, fmt.Errorf("read leaves: %w", err)
 	}
-	if last := len(marks) - 1; last >= 0 && marks[last].Size > leaves.next {
-		r.found("the leaves from %d on are missing at the end: the checkpoint of %s covers %d", leaves.next, instantOf(marks[last].SealedAt), marks[last].Size)
+	var last delivery.Checkpoint
+	if len(marks) > 0 {
+		last = marks[len(marks)-1]
+	}
+	if last.Size > leaves.next {
+		r.found("the leaves from %d on are missing at the end: the checkpoint of %s covers %d", leaves.next, instantOf(last.SealedAt), last.Size)
+	}
+	if last.Size < leaves.next { // what is sealed is signed in the same transaction
+		r.found("the leaves from %d on are in no checkpoint", last.Size)
 	}
 	if r.Unsealed, err = history.Unsealed(ctx); err != nil {
 		return r, fmt.Errorf("read what is not sealed: %w", err)
@@ -212,11 +219,12 @@ func (l *leafCheck) check(leaf Leaf) error {
 		return nil
 	}
 	l.tree.Add(hash)
+	passed := l.passed // there may be two checkpoints of this size
 	for len(l.marks) > 0 && l.marks[0].Size <= l.tree.Size() {
 		mark := l.marks[0]
 		l.marks, l.horizon = l.marks[1:], l.latest
 		if root := l.tree.Root(); root != mark.Root && !l.broken {
-			r.found("the leaves from %d to %d are not those that were sealed: the checkpoint of %s has another root", l.passed, mark.Size-1, instantOf(mark.SealedAt))
+			r.found("the leaves from %d to %d are not those that were sealed: the checkpoint of %s has another root", passed, mark.Size-1, instantOf(mark.SealedAt))
 			l.broken = true
 		}
 		l.passed = mark.Size
