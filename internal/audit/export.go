@@ -2,10 +2,14 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -62,14 +66,24 @@ func (e *Exporter) End() error {
 var ErrExport = errors.New("it is not a whole export")
 
 // ReadExport calls each with the lines of an export between the first and the last. It returns an error that is ErrExport, and says
-// more, when it is not an export, or not whole.
+// more, when it is not an export, or not whole. What an export says it says in one way: a line that Exporter would write in another
+// one is refused, so that nobody can read another thing in it than what was verified.
 func ReadExport(from io.Reader, each func(Line) error) error {
-	decoder := json.NewDecoder(bufio.NewReaderSize(from, 1<<20))
+	lines, ended := bufio.NewReaderSize(from, 1<<20), false
 	for number := int64(0); ; number++ {
-		var line Line
-		switch err := decoder.Decode(&line); {
-		case err == io.EOF:
+		text, err := lines.ReadBytes('\n')
+		switch {
+		case err == io.EOF && ended && len(text) == 0:
+			return nil
+		case err == io.EOF && !ended:
 			return fmt.Errorf("%w: it is cut off after line %d", ErrExport, number)
+		case err != nil && err != io.EOF:
+			return err
+		case ended:
+			return fmt.Errorf("%w: it goes on after its last line", ErrExport)
+		}
+		line, err := readLine(text)
+		switch {
 		case err != nil:
 			return fmt.Errorf("%w: line %d cannot be read", ErrExport, number+1)
 		case number == 0 && (line.Export == nil || line.Export.Version != 1):
@@ -81,10 +95,63 @@ func ReadExport(from io.Reader, each func(Line) error) error {
 		case line.End != nil && *line.End != number:
 			return fmt.Errorf("%w: its last line counts %d lines before it, and there are %d", ErrExport, *line.End, number)
 		case line.End != nil:
-			return nil
+			ended = true
+			continue
 		}
 		if err := each(line); err != nil {
 			return err
 		}
 	}
+}
+
+// readLine reads a line that has one thing to say, and says it as Exporter does.
+func readLine(text []byte) (Line, error) {
+	var line Line
+	if err := json.Unmarshal(text, &line); err != nil {
+		return line, err
+	}
+	things := 0
+	for _, there := range []bool{line.Export != nil, line.Entry != nil, line.Checkpoint != "", line.Claim != nil, line.Delivery != nil, line.End != nil} {
+		if there {
+			things++
+		}
+	}
+	var written bytes.Buffer
+	err := NewExporter(&written).Write(line)
+	if err != nil || things != 1 || (line.Leaf != nil || line.Hash != nil) && line.Entry == nil || !bytes.Equal(written.Bytes(), text) {
+		return line, errors.Join(ErrExport, err)
+	}
+	if line.Entry != nil {
+		err = isCanonical(line.Entry)
+	}
+	return line, err
+}
+
+// isCanonical refuses a flat JSON object that RFC 8785 would have written otherwise.
+func isCanonical(entry []byte) error {
+	var members map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(entry))
+	decoder.UseNumber()
+	if err := decoder.Decode(&members); err != nil {
+		return err
+	}
+	var o object
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch value := members[name].(type) {
+		case string:
+			o.string(name, value)
+		case nil:
+			o.raw(name, "null")
+		case bool:
+			o.raw(name, strconv.FormatBool(value))
+		case json.Number:
+			o.raw(name, value.String())
+		default:
+			return ErrExport
+		}
+	}
+	if !bytes.Equal(append(o.text, '}'), entry) {
+		return ErrExport
+	}
+	return nil
 }

@@ -40,6 +40,8 @@ type Unsealed struct {
 type Delivery struct {
 	DocumentID, Provider string
 	Kept                 delivery.Standing
+	KeptRequeue          string // the id of its last requeue, as it is kept
+	Requeue              string // as it is recorded
 	Facts                *Fold
 }
 
@@ -108,7 +110,7 @@ func (v Verification) Verify(ctx context.Context, history History) (Report, erro
 	if r.Unsealed, err = history.Unsealed(ctx); err != nil {
 		return r, fmt.Errorf("read what is not sealed: %w", err)
 	}
-	if r.Unsealed.Lost != "" {
+	if r.Unsealed.Entries != r.Unsealed.Noted {
 		r.found("%s has no leaf number and does not wait for one (%d are not sealed, %d wait to be)", r.Unsealed.Lost, r.Unsealed.Entries, r.Unsealed.Noted)
 	}
 	if oldest := r.Unsealed.Oldest; !oldest.IsZero() && oldest.Before(leaves.horizon.Add(-v.Late)) {
@@ -117,7 +119,11 @@ func (v Verification) Verify(ctx context.Context, history History) (Report, erro
 	err = history.Deliveries(ctx, func(d Delivery) error {
 		r.Deliveries++
 		v.tell("deliveries", r.Deliveries)
-		if differs := d.Facts.Differs(d.Kept); differs != "" {
+		differs := d.Facts.Differs(d.Kept)
+		if differs == "" && d.KeptRequeue != d.Requeue {
+			differs = fmt.Sprintf("last requeue: %q is kept, and %q is recorded", d.KeptRequeue, d.Requeue)
+		}
+		if differs != "" {
 			r.found("the delivery of document %s to %s is not what its facts come to: %s", d.DocumentID, d.Provider, differs)
 		}
 		return nil
@@ -209,7 +215,7 @@ func (l *leafCheck) check(leaf Leaf) error {
 			r.found("%v was changed: it is not what was sealed", leaf)
 		}
 		if leaf.RecordedAt.Before(l.horizon.Add(-l.Late)) {
-			r.found("%v was recorded at %s, as it says, and yet sealed only after what was recorded at %s", leaf, instantOf(leaf.RecordedAt), instantOf(l.horizon))
+			r.found("%v was recorded at %s, as it says, and yet sealed only after what was recorded at %s: it was put in later, or the clock was set back by more than --late", leaf, instantOf(leaf.RecordedAt), instantOf(l.horizon))
 		}
 		if leaf.RecordedAt.After(l.latest) {
 			l.latest = leaf.RecordedAt

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"gorm.io/gorm/schema"
 
@@ -21,7 +20,9 @@ var factColumns = attemptColumns.where(func(f *schema.Field) bool {
 })
 
 // keptColumns are those of a delivery's standing, and what it takes to tell which claims count.
-var keptColumns = deliveryColumns.where(func(f *schema.Field) bool { return f.Name != "Since" && slices.Contains(knownColumns, f) })
+var keptColumns = deliveryColumns.where(func(f *schema.Field) bool {
+	return f.Name != "Since" && (f.Name == "RequeueID" || slices.Contains(knownColumns, f))
+})
 
 // Deliveries implements audit.History. It walks backwards through the documents, because the index on attempts has the last
 // recorded of each first, and they are folded in the order in which they were recorded.
@@ -66,10 +67,10 @@ func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) e
 		return of.text(more), of.arguments
 	}
 	text, arguments := read(auditColumns.list("%"), "audit_entries", "")
-	recorded := facts{requeued: make(map[target]time.Time), claims: make(map[string][]audit.Claim)}
+	recorded := facts{requeues: make(map[target]auditRow), claims: make(map[string][]audit.Claim), claimed: make(map[target]string)}
 	var entry auditRow
 	err := each(h.db.Raw(text, arguments...), destinations(auditColumns, &entry), func(unreadable error) error {
-		if unreadable == nil { // else its leaf tells
+		if unreadable == nil && entry.Kind == "requeue" { // else its leaf tells
 			recorded.requeue(entry)
 		}
 		return nil
@@ -92,7 +93,8 @@ func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) e
 	var kept deliveryRow
 	text, arguments = read(keptColumns.list("%"), "deliveries", "")
 	err = each(h.db.Raw(text, arguments...), destinations(keptColumns, &kept), func(unreadable error) error {
-		d := &audit.Delivery{DocumentID: kept.DocumentID, Provider: kept.Provider, Facts: recorded.of(kept)}
+		d := recorded.of(kept.target(), string(kept.DeliveryKey))
+		d.KeptRequeue = string(kept.RequeueID)
 		if unreadable == nil { // else nothing is what it comes to
 			d.Kept = kept.current()
 		}
@@ -102,6 +104,12 @@ func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) e
 	if err != nil {
 		return fmt.Errorf("read deliveries: %w", err)
 	}
+	for key := range recorded.requeues {
+		recorded.miss(deliveries, key)
+	}
+	for key := range recorded.claimed {
+		recorded.miss(deliveries, key)
+	}
 	var row attemptRow
 	text, arguments = read(factColumns.list("%"), "delivery_attempts", "ORDER BY document_id DESC, recorded_at, id")
 	err = each(h.db.Raw(text, arguments...), destinations(factColumns, &row), func(unreadable error) error {
@@ -109,9 +117,7 @@ func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) e
 			return nil // its leaf tells
 		}
 		key := target{row.DocumentID, row.Provider}
-		if deliveries[key] == nil {
-			deliveries[key] = &audit.Delivery{DocumentID: key.documentID, Provider: key.provider, Facts: audit.NewFold(time.Time{}, nil)}
-		}
+		recorded.miss(deliveries, key)
 		deliveries[key].Facts.Attempt(row.attempt())
 		return nil
 	})
@@ -128,28 +134,41 @@ func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) e
 
 // facts are what is recorded of deliveries besides attempts.
 type facts struct {
-	requeued map[target]time.Time
+	requeues map[target]auditRow      // the last of each
 	claims   map[string][]audit.Claim // by delivery key
+	claimed  map[target]string        // any of its delivery keys
 }
 
 func (f facts) requeue(r auditRow) {
-	if key := (target{string(r.DocumentID), string(r.Provider)}); r.RecordedAt.After(f.requeued[key]) {
-		f.requeued[key] = r.RecordedAt.Time
+	if key := (target{string(r.DocumentID), string(r.Provider)}); r.RecordedAt.After(f.requeues[key].RecordedAt.Time) {
+		f.requeues[key] = r
 	}
 }
 
 func (f facts) claim(c claimRow) {
+	f.claimed[target{c.DocumentID, c.Provider}] = c.DeliveryKey
 	f.claims[c.DeliveryKey] = append(f.claims[c.DeliveryKey], audit.Claim{
 		ExecutionID: c.ExecutionID, ClaimedAt: c.ClaimedAt.Time, ExpiresAt: c.ExpiresAt.Time, Released: !c.ReleasedAt.IsZero(),
 	})
 }
 
-func (f facts) of(row deliveryRow) *audit.Fold {
+// of returns a delivery of which nothing is known to be kept.
+func (f facts) of(key target, deliveryKey string) *audit.Delivery {
 	var since []audit.Claim
-	if row.DeliveryKey != "" {
-		since = f.claims[string(row.DeliveryKey)]
+	if deliveryKey != "" {
+		since = f.claims[deliveryKey]
 	}
-	return audit.NewFold(f.requeued[row.target()], since)
+	requeue := f.requeues[key]
+	return &audit.Delivery{
+		DocumentID: key.documentID, Provider: key.provider, Requeue: requeue.ID, Facts: audit.NewFold(requeue.RecordedAt.Time, since),
+	}
+}
+
+// miss adds a delivery that is gone, though something is recorded of it.
+func (f facts) miss(deliveries map[target]*audit.Delivery, key target) {
+	if deliveries[key] == nil {
+		deliveries[key] = f.of(key, f.claimed[key])
+	}
 }
 
 var _ audit.History = (*History)(nil)

@@ -113,6 +113,9 @@ func (l *load) entry(line audit.Line) error {
 		return fmt.Errorf("%w: line %d has nothing that is known", audit.ErrExport, l.lines+1)
 	}
 	kind, form, id := row["type"], row["form"], row["id"]
+	if form != float64(audit.Form) || kind != audit.Attempt && kind != audit.AuditEntry {
+		return fmt.Errorf("%w: line %d has an entry of a kind or form that is not known", audit.ErrExport, l.lines+1)
+	}
 	delete(row, "type")
 	delete(row, "form")
 	table := "delivery_attempts"

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 	"gorm.io/gorm"
@@ -94,7 +95,7 @@ func (h *History) leaves(condition string, arguments []any, use func(audit.Leaf)
 	var leaf leafRow
 	var attempt attemptRow
 	var form []byte
-	columns := append(destinations(leafColumns, &leaf), destinations(attemptColumns, &attempt)...)
+	columns := append(destinations(leafColumns, &leaf), present(attemptColumns, &attempt)...)
 	query := h.db.Raw(leavesView+" WHERE "+condition+" ORDER BY leaf.number", arguments...)
 	return each(query, columns, func(unreadable error) error {
 		l := audit.Leaf{Number: leaf.Number, Kind: leaf.Kind, EntryID: leaf.EntryID, Form: leaf.Form, Hash: leaf.Hash, Unreadable: unreadable}
@@ -125,7 +126,7 @@ func (h *History) auditEntries(ids string, arguments []any) (map[string]readEntr
 	entries := make(map[string]readEntry)
 	var row auditRow
 	query := h.db.Raw("SELECT "+auditColumns.list("%")+" FROM audit_entries WHERE id IN ("+ids+")", arguments...)
-	err := each(query, destinations(auditColumns, &row), func(unreadable error) error {
+	err := each(query, present(auditColumns, &row), func(unreadable error) error {
 		entries[row.ID] = readEntry{row, unreadable}
 		return nil
 	})
@@ -135,64 +136,94 @@ func (h *History) auditEntries(ids string, arguments []any) (map[string]readEntr
 	return entries, nil
 }
 
-// waiting are the entries that are noted as unsealed, and are there, and are not sealed.
-const waiting = ` FROM audit_unsealed AS noted WHERE NOT EXISTS (SELECT 1 FROM audit_leaves WHERE entry_id = noted.entry_id)
-	AND (EXISTS (SELECT 1 FROM delivery_attempts WHERE id = noted.entry_id) OR EXISTS (SELECT 1 FROM audit_entries WHERE id = noted.entry_id))`
+// sealedTables are the tables whose rows are sealed, by kind.
+var sealedTables = []struct {
+	kind, table string
+	columns     columns
+}{{audit.Attempt, "delivery_attempts", attemptColumns}, {audit.AuditEntry, "audit_entries", auditColumns}}
+
+// waiting selects from the rows of a table that are noted as unsealed and are not sealed.
+func waiting(kind, table string) string {
+	return " FROM audit_unsealed AS noted JOIN " + table + ` AS entry ON entry.id = noted.entry_id
+		WHERE NOT EXISTS (SELECT 1 FROM audit_leaves WHERE entry_id = noted.entry_id AND kind = '` + kind + "')"
+}
 
 // Unsealed implements audit.History.
 func (h *History) Unsealed(context.Context) (audit.Unsealed, error) {
 	var found audit.Unsealed
-	var oldest instant
-	row := h.db.Raw(`SELECT (SELECT count(*) FROM delivery_attempts) + (SELECT count(*) FROM audit_entries) - (SELECT count(*) FROM audit_leaves),
-		(SELECT count(*)` + waiting + `), (SELECT min(noted.recorded_at)` + waiting + `)`).Row()
-	if err := row.Scan(&found.Entries, &found.Noted, &oldest); err != nil {
-		return found, err
-	}
-	found.Oldest = oldest.Time
-	if found.Entries == found.Noted {
-		return found, nil
-	}
-	for _, t := range []struct{ kind, table string }{{audit.Attempt, "delivery_attempts"}, {audit.AuditEntry, "audit_entries"}} {
-		var id string
-		err := h.db.Raw(`SELECT id FROM ` + t.table + ` AS lost WHERE NOT EXISTS (SELECT 1 FROM audit_leaves WHERE entry_id = lost.id)
-			AND NOT EXISTS (SELECT 1 FROM audit_unsealed WHERE recorded_at = lost.recorded_at AND entry_id = lost.id) ORDER BY recorded_at LIMIT 1`).Row().Scan(&id)
-		if err == nil {
-			found.Lost = t.kind + " " + id
-			break
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
+	for _, t := range sealedTables {
+		var entries, noted int64
+		var oldest instant
+		row := h.db.Raw("SELECT (SELECT count(*) FROM " + t.table + ") - (SELECT count(*) FROM audit_leaves WHERE kind = '" + t.kind + `'),
+			(SELECT count(*)` + waiting(t.kind, t.table) + "), (SELECT min(noted.recorded_at)" + waiting(t.kind, t.table) + ")").Row()
+		if err := row.Scan(&entries, &noted, &oldest); err != nil {
 			return found, err
 		}
+		found.Entries, found.Noted = found.Entries+entries, found.Noted+noted
+		if !oldest.IsZero() && (found.Oldest.IsZero() || oldest.Before(found.Oldest)) {
+			found.Oldest = oldest.Time
+		}
+		if entries == noted || found.Lost != "" {
+			continue
+		}
+		var id string
+		err := h.db.Raw("SELECT id FROM " + t.table + " AS lost WHERE NOT EXISTS (SELECT 1 FROM audit_leaves WHERE entry_id = lost.id AND kind = '" + t.kind + `')
+			AND NOT EXISTS (SELECT 1 FROM audit_unsealed WHERE recorded_at = lost.recorded_at AND entry_id = lost.id) ORDER BY recorded_at LIMIT 1`).Row().Scan(&id)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return found, err
+		}
+		found.Lost = strings.TrimSpace("an " + strings.ReplaceAll(t.kind, "_", " ") + " " + id) // without an id where there are several of one id
 	}
 	return found, nil
 }
 
 // Waiting calls use with every entry that waits to be sealed: a leaf that has no hash yet.
 func (h *History) Waiting(use func(audit.Leaf) error) error {
-	entries, err := h.auditEntries("SELECT entry_id"+waiting, nil)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		err := use(audit.Leaf{Kind: audit.AuditEntry, EntryID: entry.ID, Entry: audit.AppendEntry(nil, entry.entry()), RecordedAt: entry.RecordedAt.Time, Unreadable: entry.unreadable})
+	var attempt attemptRow
+	var entry auditRow
+	for i, destinations := range [][]any{present(attemptColumns, &attempt), present(auditColumns, &entry)} {
+		t := sealedTables[i]
+		query := h.db.Raw("SELECT " + t.columns.list("entry.%") + waiting(t.kind, t.table) + " ORDER BY noted.recorded_at, noted.entry_id")
+		err := each(query, destinations, func(unreadable error) error {
+			if t.kind == audit.Attempt {
+				return use(audit.Leaf{Kind: t.kind, EntryID: attempt.ID, Entry: audit.AppendAttempt(nil, attempt.attempt()), RecordedAt: attempt.RecordedAt.Time, Unreadable: unreadable})
+			}
+			return use(audit.Leaf{Kind: t.kind, EntryID: entry.ID, Entry: audit.AppendEntry(nil, entry.entry()), RecordedAt: entry.RecordedAt.Time, Unreadable: unreadable})
+		})
 		if err != nil {
 			return err
 		}
 	}
-	var attempt attemptRow
-	query := h.db.Raw("SELECT " + attemptColumns.list("%") + " FROM delivery_attempts WHERE id IN (SELECT entry_id" + waiting + ")")
-	return each(query, destinations(attemptColumns, &attempt), func(unreadable error) error {
-		return use(audit.Leaf{
-			Kind: audit.Attempt, EntryID: attempt.ID, Entry: audit.AppendAttempt(nil, attempt.attempt()), RecordedAt: attempt.RecordedAt.Time, Unreadable: unreadable,
-		})
-	})
+	return nil
+}
+
+// present returns where the columns of a row are to be scanned to, as destinations does, but for text that is empty, which no server
+// writes: it means what NULL means, and yet somebody has changed it.
+func present[Row any](c columns, row *Row) []any {
+	all := destinations(c, row)
+	for i := range all {
+		if text, is := all[i].(*optional); is {
+			all[i] = presentText{text}
+		}
+	}
+	return all
+}
+
+type presentText struct{ *optional }
+
+// Scan implements sql.Scanner.
+func (p presentText) Scan(value any) error {
+	if text, is := value.(string); is && text == "" {
+		return errors.New("a text that no server writes")
+	}
+	return p.optional.Scan(value)
 }
 
 // Prove makes the proof of the attempt with an execution id, by the last checkpoint. It returns delivery.ErrAttemptNotFound where
 // there is none, and delivery.ErrNoCheckpoint where none covers it yet.
 func (h *History) Prove(executionID string) (audit.Proof, error) {
 	var proved *audit.Leaf
-	const condition = "leaf.entry_id = (SELECT id FROM delivery_attempts WHERE execution_id = ?)"
+	const condition = "leaf.entry_id = (SELECT id FROM delivery_attempts WHERE execution_id = ?) AND leaf.kind = '" + audit.Attempt + "'"
 	err := h.leaves(condition, []any{executionID}, func(leaf audit.Leaf) error {
 		proved = &leaf
 		return leaf.Unreadable

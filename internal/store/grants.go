@@ -25,7 +25,7 @@ var (
 var grants = []struct{ rights, tables string }{
 	{"SELECT, INSERT, UPDATE", "documents, deliveries, claims, api_keys"},
 	{"SELECT, INSERT", "delivery_attempts, audit_entries, audit_leaves, audit_checkpoints"},
-	{"SELECT, INSERT, DELETE", "audit_unsealed"},
+	{"SELECT, DELETE", "audit_unsealed"},
 	{"SELECT", "goose_db_version"},
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -39,26 +40,30 @@ func (i *instant) Scan(value any) error {
 	return nil
 }
 
-// parseInstant is time.Parse for what Value writes, at a fraction of what that costs.
+// parseInstant reads what Value writes and nothing else, at a fraction of what time.Parse costs, which also takes what is written in
+// other ways.
 func parseInstant(text string) (time.Time, error) {
-	if len(text) != len(delivery.InstantLayout) {
-		return time.Parse(delivery.InstantLayout, text)
+	const layout = "dddd-dd-ddTdd:dd:dd.ddddddZ"
+	if len(text) != len(layout) {
+		return time.Time{}, errInstant
 	}
 	var fields [7]int // year, month, ... microseconds
 	field := 0
 	for i := range len(text) {
 		switch c := text[i]; {
-		case c >= '0' && c <= '9':
+		case layout[i] == 'd' && c >= '0' && c <= '9':
 			fields[field] = fields[field]*10 + int(c-'0')
-		case c != "    -  -  T  :  :  .      Z"[i]:
-			return time.Parse(delivery.InstantLayout, text) // which says what is wrong
+		case layout[i] == 'd' || c != layout[i]:
+			return time.Time{}, errInstant
 		default:
 			field++
 		}
 	}
 	t := time.Date(fields[0], time.Month(fields[1]), fields[2], fields[3], fields[4], fields[5], fields[6]*1000, time.UTC)
-	if t.Day() != fields[2] || fields[1] > 12 || fields[3] > 23 || fields[4] > 59 || fields[5] > 59 {
-		return time.Parse(delivery.InstantLayout, text)
+	if int(t.Month()) != fields[1] || t.Day() != fields[2] || fields[3] > 23 || fields[4] > 59 || fields[5] > 59 {
+		return time.Time{}, errInstant // there is no such day or time
 	}
 	return t, nil
 }
+
+var errInstant = errors.New("not an instant as it is written")

@@ -46,7 +46,7 @@ var (
 	noting       = regexp.MustCompile(`^CREATE TRIGGER \S+ AFTER INSERT ON \S+ (REFERENCING NEW TABLE AS \S+ FOR EACH STATEMENT EXECUTE FUNCTION \S+|BEGIN INSERT OR IGNORE INTO \S+ .*)$`)
 	always       = regexp.MustCompile(`^ENABLE ALWAYS TRIGGER \S+$`)
 	changesData  = regexp.MustCompile(`^(INSERT|UPDATE|DELETE|WITH)\b`)
-	harmless     = regexp.MustCompile(`^(ANALYZE|COMMENT ON)\b`)
+	harmless     = regexp.MustCompile(`^(ANALYZE|COMMENT ON|SELECT SET_CONFIG\('', QUOTE_IDENT\(CURRENT_SCHEMA\(\)\) \|\| '', TRUE\)$|REVOKE ALL ON FUNCTION \S+ FROM PUBLIC$)`)
 	innerCommas  = regexp.MustCompile(`\([^()]*\)`)
 	withoutBound = "SET LOCK_TIMEOUT = 0"
 	withBound    = "SET LOCK_TIMEOUT = ''" // whatever the string was

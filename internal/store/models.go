@@ -109,8 +109,8 @@ func (auditRow) TableName() string { return "audit_entries" }
 // leafRow is the number of an attempt or an audit entry in the tree that makes them provable.
 type leafRow struct {
 	Number  int64  `gorm:"primaryKey;autoIncrement:false"`
-	EntryID string `gorm:"uniqueIndex:audit_leaves_entry_id_key;type:uuid"`
-	Kind    string
+	EntryID string `gorm:"uniqueIndex:audit_leaves_entry_id_kind_key;type:uuid"`
+	Kind    string `gorm:"uniqueIndex:audit_leaves_entry_id_kind_key"`
 	Form    int
 	Hash    []byte
 }
@@ -219,6 +219,9 @@ func (r *deliveryRow) setStanding(s delivery.Standing, now instant) {
 		r.LeaseExecutionID, r.LeaseExpiresAt = optional(s.Lease.ExecutionID), instant{s.Lease.ExpiresAt}
 	}
 	r.Resting, r.DueAt = optional(s.Resting), instant{s.DueAt}
+	if now.Before(r.UpdatedAt.Time) {
+		now = r.UpdatedAt // whatever the clock did
+	}
 	r.UpdatedAt, r.DerivedAt = now, now
 }
 

@@ -138,6 +138,9 @@ func (s *Store) claim(row *deliveryRow, request delivery.ClaimRequest, now insta
 		Worker: optional(request.Worker), KeyID: request.By.KeyID, KeyName: request.By.Name,
 		ClaimedAt: now, ExpiresAt: instant{now.Add(request.Lease)},
 	}
+	if earliest := row.UpdatedAt.Add(time.Microsecond); now.Before(earliest) {
+		claim.ClaimedAt = instant{earliest} // after the claims before, whatever the clock did, so that their order can be read off
+	}
 	before := row.standing()
 	lease := delivery.Lease{ExecutionID: claim.ExecutionID, ExpiresAt: claim.ExpiresAt.Time}
 	after := before.Claim(lease, s.options.Retry.For(row.Provider))

@@ -25,5 +25,5 @@ func (e *postgresEngine) addLeaves(tx *gorm.DB, leaves []leafRow) error {
 
 // snapshot takes its time: what is read may be worked on for long.
 func (e *postgresEngine) snapshot() string {
-	return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0"
+	return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0"
 }

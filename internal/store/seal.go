@@ -103,9 +103,9 @@ func (s *Store) readUnsealed(tx *gorm.DB, ids []string) ([]unsealedEntry, error)
 		hash := tlog.RecordHash(canonical)
 		entries = append(entries, unsealedEntry{leafRow{EntryID: id, Kind: kind, Form: audit.Form, Hash: hash[:]}, recordedAt})
 	}
-	const notSealed = "NOT EXISTS (SELECT 1 FROM audit_leaves AS leaf WHERE leaf.entry_id = id)"
+	const notSealed = "NOT EXISTS (SELECT 1 FROM audit_leaves AS leaf WHERE leaf.entry_id = id AND leaf.kind = ?)"
 	condition, argument := s.engine.hasID(ids)
-	attempts, err := scanAll[attemptRow](attemptColumns, tx.Model(&attemptRow{}).Where(condition, argument).Where(notSealed))
+	attempts, err := scanAll[attemptRow](attemptColumns, tx.Model(&attemptRow{}).Where(condition, argument).Where(notSealed, audit.Attempt))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *Store) readUnsealed(tx *gorm.DB, ids []string) ([]unsealedEntry, error)
 	if len(attempts) == len(ids) {
 		return entries, nil
 	}
-	rows, err := scanAll[auditRow](auditColumns, tx.Model(&auditRow{}).Where(condition, argument).Where(notSealed))
+	rows, err := scanAll[auditRow](auditColumns, tx.Model(&auditRow{}).Where(condition, argument).Where(notSealed, audit.AuditEntry))
 	if err != nil {
 		return nil, err
 	}

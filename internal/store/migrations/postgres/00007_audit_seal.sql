@@ -11,7 +11,7 @@ CREATE TABLE audit_leaves (
 );
 
 -- The promise itself: one entry, one number.
-CREATE UNIQUE INDEX audit_leaves_entry_id_key ON audit_leaves (entry_id);
+CREATE UNIQUE INDEX audit_leaves_entry_id_kind_key ON audit_leaves (entry_id, kind);
 
 CREATE TABLE audit_checkpoints (
     size      bigint PRIMARY KEY CHECK (size > 0), -- how many leaves it covers
@@ -37,9 +37,14 @@ CREATE TRIGGER numora_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_c
     FOR EACH STATEMENT EXECUTE FUNCTION numora_refuse_change();
 ALTER TABLE audit_checkpoints ENABLE ALWAYS TRIGGER numora_append_only;
 
--- With the owner's rights: servers of the version before, which record meanwhile, have none on the table.
+-- With the owner's rights: servers of the version before, which record meanwhile, have none on the table. So it must look
+-- nowhere else for it, above all not among what a session has made for itself, where else PostgreSQL looks first.
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
 -- reason: no server is refused by it what it records
 -- +goose StatementBegin
 CREATE FUNCTION numora_unsealed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS
 'BEGIN INSERT INTO audit_unsealed (entry_id, recorded_at) SELECT id, recorded_at FROM recorded ON CONFLICT DO NOTHING; RETURN NULL; END';
 -- +goose StatementEnd
+
+REVOKE ALL ON FUNCTION numora_unsealed() FROM PUBLIC;

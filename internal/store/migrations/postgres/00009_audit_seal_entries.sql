@@ -4,5 +4,3 @@
 -- reason: no server is refused by it what it records
 CREATE TRIGGER numora_unsealed AFTER INSERT ON audit_entries
     REFERENCING NEW TABLE AS recorded FOR EACH STATEMENT EXECUTE FUNCTION numora_unsealed();
-
-ALTER TABLE audit_entries ENABLE ALWAYS TRIGGER numora_unsealed;

@@ -11,7 +11,7 @@ CREATE TABLE audit_leaves (
 ) STRICT;
 
 -- The promise itself: one entry, one number.
-CREATE UNIQUE INDEX audit_leaves_entry_id_key ON audit_leaves (entry_id);
+CREATE UNIQUE INDEX audit_leaves_entry_id_kind_key ON audit_leaves (entry_id, kind);
 
 CREATE TABLE audit_checkpoints (
     size      INTEGER NOT NULL PRIMARY KEY CHECK (size > 0), -- how many leaves it covers
