@@ -132,7 +132,7 @@ func (s *Store) Unsealed(ctx context.Context, limit int) (entries int, age time.
 		return 0, 0, err
 	}
 	var oldest instant
-	row := db.Raw("SELECT (SELECT count(*) FROM (SELECT 1 FROM audit_unsealed LIMIT ?) AS some), (SELECT recorded_at FROM audit_unsealed ORDER BY recorded_at LIMIT 1)", limit).Row()
+	row := db.Raw("SELECT (SELECT count(*) FROM (SELECT 1 FROM audit_unsealed LIMIT ?) AS counted), (SELECT recorded_at FROM audit_unsealed ORDER BY recorded_at LIMIT 1)", limit).Row()
 	if err := row.Scan(&entries, &oldest); err != nil {
 		return 0, 0, s.translate(fmt.Errorf("count what is not sealed: %w", err))
 	}
