@@ -27,7 +27,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // the spans themselves
 	go.opentelemetry.io/proto/otlp v1.11.0 // reads in tests what a collector is sent; otlptrace writes it
 	go.uber.org/goleak v1.3.0 // tests only: nothing runs on after the server stopped
-	golang.org/x/mod v0.42.0 // tests only: compares the contract's versions
+	golang.org/x/mod v0.42.0 // the Merkle tree of the audit history and its signed checkpoints (sumdb); compares the contract's versions in tests
 	golang.org/x/net v0.62.0 // the limit of open connections (netutil)
 	golang.org/x/sync v0.24.0 // errgroup: what serves runs, and ends, together
 	golang.org/x/time v0.16.0 // the token buckets of the rate limits

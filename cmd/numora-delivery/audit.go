@@ -28,8 +28,8 @@ func (c *auditKeygen) Run() error { return app.MakeAuditKey(c.Name, c.Out, os.St
 type auditVerify struct {
 	config.Database
 	Export      string        `placeholder:"FILE" help:"Verify this export instead of a database; - reads it from standard input."`
-	PublicKey   []string      `required:"" placeholder:"KEY" help:"What is public of the key that has signed; again for each key."`
-	Checkpoints []string      `placeholder:"FILE" help:"Checkpoints that were kept elsewhere, as a server appends them to NUMORA_AUDIT_CHECKPOINT_FILE; again for each file."`
+	PublicKey   []string      `required:"" sep:"none" placeholder:"KEY" help:"What is public of the key that has signed; again for each key."`
+	Checkpoints []string      `sep:"none" placeholder:"FILE" help:"Checkpoints that were kept elsewhere, as a server appends them to NUMORA_AUDIT_CHECKPOINT_FILE; again for each file."`
 	Late        time.Duration `default:"5m" placeholder:"DURATION" help:"How much later than others an entry may have been sealed that says it was recorded before them (default ${default})."`
 }
 
@@ -63,7 +63,7 @@ func (c *auditProve) Run(ctx context.Context) error {
 
 type auditCheckProof struct {
 	File      string   `arg:"" help:"The proof; - reads it from standard input."`
-	PublicKey []string `required:"" placeholder:"KEY" help:"What is public of the key that has signed; again for each key."`
+	PublicKey []string `required:"" sep:"none" placeholder:"KEY" help:"What is public of the key that has signed; again for each key."`
 }
 
 func (c *auditCheckProof) Run() error { return app.CheckProof(c.File, c.PublicKey, os.Stdout) }

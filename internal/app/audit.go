@@ -21,7 +21,7 @@ import (
 var ErrNotProven = errors.New("it is not what was sealed")
 
 // MakeAuditKey makes a key to sign checkpoints with. The secret goes into a new file that its owner alone can read, what is public
-// to out.
+// to out. Where one of both fails there is no file either.
 func MakeAuditKey(name, file string, out io.Writer) error {
 	secret, public, err := audit.GenerateKey(name)
 	if err != nil {
@@ -32,10 +32,12 @@ func MakeAuditKey(name, file string, out io.Writer) error {
 		return err
 	}
 	_, err = created.WriteString(secret + "\n")
-	if err = errors.Join(err, created.Sync(), created.Close()); err != nil {
-		return err
+	if err = errors.Join(err, created.Sync(), created.Close()); err == nil {
+		_, err = fmt.Fprintln(out, public)
 	}
-	_, err = fmt.Fprintln(out, public)
+	if err != nil {
+		err = errors.Join(err, os.Remove(file))
+	}
 	return err
 }
 
@@ -53,6 +55,9 @@ func VerifyAudit(ctx context.Context, database config.Database, wanted AuditVeri
 	verifiers, err := auditVerifiers(wanted.PublicKeys)
 	if err != nil {
 		return err
+	}
+	if wanted.Late < 0 {
+		return &config.Error{Problems: []string{"--late must not be negative"}}
 	}
 	v := audit.Verification{Verifiers: verifiers, Late: wanted.Late, Progress: func(what string, looked int64) {
 		_, _ = fmt.Fprintf(screen, "%d %s looked at\n", looked, what)

@@ -119,13 +119,14 @@ func TestCanary_WhatIsSentIsNotTold(t *testing.T) {
 }
 
 func sendCanaries(t *testing.T, databaseURL, format string) {
-	var logs, spans, errors told
-	key := newKey(t, databaseURL)
+	var stdout, logs, spans, errors told
+	key, signer := newKey(t, databaseURL), newAuditKey(t, "numora.example/test")
 	environment := []string{
 		"NUMORA_DATABASE_URL=" + databaseURL, "OTEL_EXPORTER_OTLP_ENDPOINT=" + collect(t, &spans),
+		"NUMORA_AUDIT_KEY_FILE=" + signer.file, "NUMORA_AUDIT_SEAL_EVERY=100ms", "NUMORA_AUDIT_CHECKPOINT_STDOUT=true",
 		"NUMORA_PROVIDERS=sap", "NUMORA_LOG_FORMAT=" + format, "NUMORA_LISTEN=" + freeAddress(t), "NUMORA_ADMIN_LISTEN=" + freeAddress(t),
 	}
-	s := startAt(t, key, &logs, environment)
+	s := startAt(t, key, &stdout, &logs, environment)
 	answered := map[int]int{}
 	refuse := func(got answer, err error) {
 		t.Helper()
@@ -164,15 +165,18 @@ func sendCanaries(t *testing.T, databaseURL, format string) {
 		t.Errorf("answered %v", answered)
 	}
 
+	until(t, "something is sealed", func() bool { return s.latest().Size > 0 })
+	checkpoint := s.wants(http.StatusOK, http.MethodGet, "/v1/audit/checkpoint", "")
 	_, figures := ask(t, s.admin+"/metrics")
 	check(t, s.command.Process.Signal(os.Interrupt)) // which sends the last spans
 	s.wait()
 	if !strings.Contains(logs.String(), "recordDelivery") || !strings.Contains(spans.String(), "recordDelivery") || !strings.Contains(figures, "recordDelivery") {
 		t.Error("nothing was told at all")
 	}
+	signing := regexp.QuoteMeta(signer.secret(t)[:20])
 	secret := func(key string) string { return key[strings.LastIndex(key, "_")+1:][:20] }
-	for where, said := range map[string]string{"log": logs.String(), "traces": spans.String(), "metrics": figures, "errors": errors.String()} {
-		for what, secret := range map[string]string{"the canary": canary, "the key in use": secret(key), "another key " + another.ID: secret(text)} {
+	for where, said := range map[string]string{"log": logs.String(), "traces": spans.String(), "metrics": figures, "errors": errors.String(), "checkpoint": string(checkpoint), "standard output": stdout.String()} {
+		for what, secret := range map[string]string{"the canary": canary, "the key in use": secret(key), "another key " + another.ID: secret(text), "the signing key": signing} {
 			if at := regexp.MustCompile("(?i)" + secret).FindStringIndex(said); at != nil {
 				t.Errorf("%s tells %s: %q", where, what, said[max(0, at[0]-200):min(len(said), at[1]+50)])
 			}
@@ -181,7 +185,7 @@ func sendCanaries(t *testing.T, databaseURL, format string) {
 }
 
 // startAt starts a server at the addresses of its environment, whatever its log looks like, and waits until it is ready.
-func startAt(t *testing.T, key string, logs *told, environment []string) *server {
+func startAt(t *testing.T, key string, stdout, logs *told, environment []string) *server {
 	t.Helper()
 	addresses := make(map[string]string)
 	for _, variable := range environment {
@@ -190,7 +194,7 @@ func startAt(t *testing.T, key string, logs *told, environment []string) *server
 	}
 	s := &server{t: t, key: key, url: addresses["NUMORA_LISTEN"], admin: addresses["NUMORA_ADMIN_LISTEN"], ended: make(chan error, 1)}
 	s.command = command(t, t.TempDir(), environment, "serve")
-	s.command.Stderr = logs
+	s.command.Stdout, s.command.Stderr = stdout, logs
 	check(t, s.command.Start())
 	go func() { s.ended <- s.command.Wait() }()
 	t.Cleanup(func() { _ = s.command.Process.Kill() }) // it may have ended

@@ -65,7 +65,7 @@ func TestOperators_MetricsAreThoseOfTheReadme(t *testing.T) {
 		explained[match[1]] = true
 	}
 	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
-		s := startForOperators(t, databaseURL, key)
+		s := startForOperators(t, databaseURL, key, "NUMORA_AUDIT_KEY_FILE="+newAuditKey(t, "numora.example/test").file) // without, there are two less
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/"+documentID, `{"status":"reviewed"}`)
 		s.wants(http.StatusCreated, http.MethodPost, "/v1/documents/"+documentID+"/delivery", report("one"))
 		s.wants(http.StatusCreated, http.MethodPut, "/v1/documents/due", `{"status":"reviewed","providers":["sap"]}`)

@@ -59,9 +59,15 @@ func command(t *testing.T, folder string, environment []string, arguments ...str
 // run runs the binary to its end and returns what it printed and its exit code.
 func run(t *testing.T, folder string, environment []string, arguments ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return runOn(t, "", folder, environment, arguments...)
+}
+
+// runOn is run with something on standard input.
+func runOn(t *testing.T, stdin, folder string, environment []string, arguments ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	c := command(t, folder, environment, arguments...)
-	c.Stdout, c.Stderr = &out, &errs
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), &out, &errs
 	err := c.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -18,7 +20,7 @@ import (
 )
 
 const (
-	// sealCheckEvery is how often it is looked whether something is to be sealed.
+	// sealCheckEvery is how often it is looked whether something is to be sealed; where that is to be sooner, as often as that.
 	sealCheckEvery = time.Second
 	// sealTimeout bounds one transaction of sealing.
 	sealTimeout = 30 * time.Second
@@ -43,7 +45,7 @@ func (s *server) seal(ctx context.Context) {
 		return
 	}
 	keeper := checkpointKeeper{settings: s.settings.Audit, screen: s.screen}
-	repeat(ctx, sealCheckEvery, s.logger, "the audit history could not be sealed, trying again", func(ctx context.Context) error {
+	repeat(ctx, min(sealCheckEvery, s.settings.SealEvery.Duration), s.logger, "the audit history could not be sealed, trying again", func(ctx context.Context) error {
 		if !s.prepared.Load() {
 			return nil
 		}
@@ -67,9 +69,9 @@ func (s *server) sealDue(ctx context.Context, keeper *checkpointKeeper) error {
 		if err != nil || sealed == 0 { // or another server is at it
 			return err
 		}
-		keeper.waiting = &checkpoint
-		if err := keeper.keep(); err != nil {
-			return err
+		keeper.take(checkpoint)
+		if keeper.keep() != nil {
+			return nil // who called tries that again, and tells why it fails
 		}
 		select {
 		case <-ctx.Done():
@@ -96,13 +98,13 @@ func (s *server) unsealed() (entries int, age time.Duration, known bool) {
 
 // checkpointKeeper appends checkpoints to where they are kept. Each covers those before, so it is enough that the last is.
 type checkpointKeeper struct {
-	settings config.Audit
-	screen   io.Writer
-	begun    bool
-	waiting  *delivery.Checkpoint // to be kept
+	settings           config.Audit
+	screen             io.Writer
+	begun              bool
+	forFile, forStdout string // what is still to be written there
 }
 
-// begin has the last checkpoint kept that there is: a server that ended may not have come to it.
+// begin has the last checkpoint kept that there is: a server that ended may not have come to it, or not to its end.
 func (k *checkpointKeeper) begin(ctx context.Context, last func(context.Context) (delivery.Checkpoint, error)) error {
 	if k.begun {
 		return nil
@@ -113,29 +115,82 @@ func (k *checkpointKeeper) begin(ctx context.Context, last func(context.Context)
 	case err != nil:
 		return err
 	default:
-		k.waiting = &checkpoint
+		if err := k.dropCutOff(checkpoint.Origin); err != nil {
+			return err
+		}
+		k.take(checkpoint)
 	}
 	k.begun = true
 	return nil
 }
 
-func (k *checkpointKeeper) keep() error {
-	if k.waiting == nil {
-		return nil
-	}
-	text := k.waiting.Note + "\n"
+func (k *checkpointKeeper) take(checkpoint delivery.Checkpoint) {
+	text := checkpoint.Note + "\n"
 	if k.settings.CheckpointFile != "" {
-		if err := appendWhole(k.settings.CheckpointFile, text); err != nil {
-			return fmt.Errorf("NUMORA_AUDIT_CHECKPOINT_FILE: %w", err)
-		}
+		k.forFile = text
 	}
 	if k.settings.CheckpointStdout.On {
-		if _, err := io.WriteString(k.screen, text); err != nil {
-			return fmt.Errorf("write a checkpoint: %w", err)
+		k.forStdout = text
+	}
+}
+
+func (k *checkpointKeeper) keep() error {
+	var file, stdout error
+	if k.forFile != "" {
+		if file = appendWhole(k.settings.CheckpointFile, k.forFile); file == nil {
+			k.forFile = ""
 		}
 	}
-	k.waiting = nil
-	return nil
+	if k.forStdout != "" {
+		if _, stdout = io.WriteString(k.screen, k.forStdout); stdout == nil {
+			k.forStdout = ""
+		}
+	}
+	return errors.Join(explainFile(file), stdout)
+}
+
+func explainFile(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("NUMORA_AUDIT_CHECKPOINT_FILE: %w", err)
+}
+
+// tailSize is more than any two checkpoints have.
+const tailSize = 16 << 10
+
+// dropCutOff takes a checkpoint of this origin off the end of the file that is not whole, since a server or its machine ended
+// while it was written: whoever reads the file would not find the beginning of the next one.
+func (k *checkpointKeeper) dropCutOff(origin string) error {
+	file, err := os.Open(k.settings.CheckpointFile)
+	if err != nil {
+		return nil // there is none yet, or it is told when it is written to
+	}
+	defer file.Close() // nothing was written
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return explainFile(err)
+	}
+	from := max(0, info.Size()-tailSize)
+	tail, err := io.ReadAll(io.NewSectionReader(file, from, tailSize))
+	if err != nil {
+		return explainFile(err)
+	}
+	rest := tail // what follows the last whole checkpoint
+	for at, line := 0, []byte(nil); ; at += len(line) {
+		end := bytes.IndexByte(tail[at:], '\n') + 1
+		if line = tail[at : at+end]; end == 0 {
+			break
+		}
+		if bytes.HasPrefix(line, []byte("— ")) || end == 1 && len(rest) == len(tail)-at {
+			rest = tail[at+end:]
+		}
+	}
+	begins := origin + "\n"
+	if len(rest) == 0 || !strings.HasPrefix(string(rest), begins) && !strings.HasPrefix(begins, string(rest)) {
+		return nil
+	}
+	return explainFile(os.Truncate(k.settings.CheckpointFile, info.Size()-int64(len(rest))))
 }
 
 // appendWhole appends a text to a file, all of it or nothing.

@@ -25,6 +25,7 @@ func settings(databaseURL string) config.Serve {
 		MaxConnections: config.Count{N: 100}, MaxInWork: config.Count{N: 10}, MaxQueued: config.Count{N: 10}, RateLimit: config.Count{N: 1000}, AddressRateLimit: config.Count{N: 1000},
 		DatabaseConnections: config.Count{N: 4},
 		RetryDelay:          config.Duration{Duration: time.Second}, RetryMaxDelay: config.Duration{Duration: time.Second}, MaxTries: config.Count{N: 1},
+		Audit: config.Audit{SealEvery: config.Duration{Duration: time.Second}, SealEntries: config.Count{N: 1000}},
 	}
 }
 

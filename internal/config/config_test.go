@@ -26,6 +26,7 @@ func serve(t *testing.T, databaseURL string) config.Serve {
 		RateLimit: config.Count{N: 600_000}, AddressRateLimit: config.Count{N: 6000},
 		DatabaseConnections: config.Count{N: 16},
 		RetryDelay:          config.Duration{Duration: 30 * time.Second}, RetryMaxDelay: config.Duration{Duration: time.Hour}, MaxTries: config.Count{N: 12},
+		Audit: config.Audit{SealEvery: config.Duration{Duration: time.Minute}, SealEntries: config.Count{N: 10_000}},
 	}
 }
 
@@ -147,7 +148,7 @@ func TestServe_Check_ListsEveryProblemAtOnce(t *testing.T) {
 	want := []string{
 		"NUMORA_DATABASE_URL", "NUMORA_LISTEN", "NUMORA_ADMIN_LISTEN", "NUMORA_MIGRATE", "NUMORA_UNKNOWN_DOCUMENTS",
 		"NUMORA_DRAIN_DELAY", "NUMORA_REQUEST_TIMEOUT", "NUMORA_MAX_CONNECTIONS", "NUMORA_MAX_IN_WORK",
-		"NUMORA_RATE_LIMIT", "NUMORA_ADDRESS_RATE_LIMIT", "NUMORA_DATABASE_CONNECTIONS", "NUMORA_RETRY_DELAY", "NUMORA_RETRY_MAX_DELAY", "NUMORA_MAX_TRIES", "NUMORA_DOCS", "NUMORA_LOG_FORMAT",
+		"NUMORA_RATE_LIMIT", "NUMORA_ADDRESS_RATE_LIMIT", "NUMORA_DATABASE_CONNECTIONS", "NUMORA_AUDIT_SEAL_EVERY", "NUMORA_AUDIT_SEAL_ENTRIES", "NUMORA_RETRY_DELAY", "NUMORA_RETRY_MAX_DELAY", "NUMORA_MAX_TRIES", "NUMORA_DOCS", "NUMORA_LOG_FORMAT",
 		`NUMORA_PROVIDERS names "SAP"`, `NUMORA_PROVIDERS names "-"`, "known before",
 	}
 	if !slices.EqualFunc(got, want, strings.Contains) {

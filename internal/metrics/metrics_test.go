@@ -68,6 +68,7 @@ func quiet(t *testing.T) Gauges {
 		InWork: zero, Queued: zero, Connections: zero, ConnectionsLimit: zero, Ready: func() bool { return true },
 		Pools:    map[string]*sql.DB{"sqlite-write": pool, "sqlite-read": pool},
 		Backlogs: func() []delivery.Backlog { return nil }, Claims: none, Expiries: none, Requeues: none,
+		Unsealed: func() (int, time.Duration, bool) { return 0, 0, false },
 	}
 }
 
