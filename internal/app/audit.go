@@ -104,7 +104,7 @@ func readKept(name string, v *audit.Verification, screen io.Writer) error {
 		return err
 	}
 	err = audit.ReadCheckpoints(file, v.Verifiers, func(c delivery.Checkpoint) error {
-		c.Note = "" // there may be many
+		c.Origin, c.Note = "", "" // there may be many
 		v.Kept = append(v.Kept, c)
 		return nil
 	})

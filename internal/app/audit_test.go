@@ -227,7 +227,7 @@ func TestAuditVerify_WhatCannotBeVerified_IsRefused(t *testing.T) {
 		"no export":               {1, "missing.jsonl", []string{"--public-key", h.signer.public, "--export", "missing.jsonl"}},
 		"an empty export":         {1, "it is not a whole export: it is cut off after line 0", []string{"--public-key", h.signer.public, "--export", written(t, "")}},
 		"an export cut off":       {1, "it is not a whole export: it is cut off after line 4", []string{"--public-key", h.signer.public, "--export", written(t, strings.Join(lines[:4], ""))}},
-		"half a line of one":      {1, "it is not a whole export: line 4 cannot be read", []string{"--public-key", h.signer.public, "--export", written(t, strings.Join(lines[:3], "")+lines[3][:20])}},
+		"half a line of one":      {1, "it is not a whole export: it is cut off after line 3", []string{"--public-key", h.signer.public, "--export", written(t, strings.Join(lines[:3], "")+lines[3][:20])}},
 		"an export without one":   {1, "it is not a whole export: ", []string{"--public-key", h.signer.public, "--export", written(t, strings.Join(append(lines[:3:3], lines[4:]...), ""))}},
 		"other text as an export": {1, "it is not a whole export: line 1 cannot be read", []string{"--public-key", h.signer.public, "--export", written(t, "text\n")}},
 		"an export of a part":     {1, "it is not a whole export: only what was recorded in a part of the time is in it", []string{"--public-key", h.signer.public, "--export", written(t, part)}},

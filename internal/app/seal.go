@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"strings"
 	"time"
@@ -24,9 +23,8 @@ const (
 	sealCheckEvery = time.Second
 	// sealTimeout bounds one transaction of sealing.
 	sealTimeout = 30 * time.Second
-	// sealRest is how many times as long as sealing took it rests before it goes on, so that reports do not wait for it: under
-	// more load than it keeps up with that way the rest is sealed when the load is over.
-	sealRest = 40
+	// unsealedCounted is how many unsealed entries are counted at most: more say no more.
+	unsealedCounted = 1_000_000
 )
 
 // auditSigner reads the key that checkpoints are signed with; nil where there is none.
@@ -75,7 +73,7 @@ func (s *server) sealDue(ctx context.Context, keeper *checkpointKeeper) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(sealRest * time.Since(began)):
+		case <-time.After(time.Duration(s.db.SealingRest()) * time.Since(began)):
 		}
 	}
 	return nil
@@ -89,7 +87,7 @@ func (s *server) unsealed() (entries int, age time.Duration, known bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.settings.RequestTimeout.Duration)
 	defer cancel()
-	entries, age, err := s.db.Unsealed(ctx, math.MaxInt)
+	entries, age, err := s.db.Unsealed(ctx, unsealedCounted)
 	if err != nil {
 		s.logger.Warn("what is not sealed could not be counted", slog.String("error", err.Error()))
 	}

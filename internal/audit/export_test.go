@@ -118,20 +118,21 @@ func TestReadExport_Refuses(t *testing.T) {
 	at := minute(1)
 	for name, test := range map[string]struct{ text, want string }{
 		"Nothing":         {"", "it is cut off after line 0"},
-		"NoHeader":        {`{"entry":{}}` + "\n" + `{"end":1}` + "\n", "it does not begin as one of version 1"},
+		"NoHeader":        {`{"entry":{"id":"1"}}` + "\n" + `{"end":1}` + "\n", "it does not begin as one of version 1"},
 		"AnotherVersion":  {export(t, audit.Header{Version: 2, Whole: true}, nil), "it does not begin as one of version 1"},
 		"NoVersion":       {export(t, audit.Header{Whole: true}, nil), "it does not begin as one of version 1"},
 		"OfARange":        {export(t, audit.Header{Version: 1, Since: &at}, nil), "only what was recorded in a part of the time is in it"},
-		"EndCountsLess":   {header + `{"entry":{}}` + "\n" + `{"end":1}` + "\n", "its last line counts 1 lines before it, and there are 2"},
-		"EndCountsMore":   {header + `{"entry":{}}` + "\n" + `{"end":3}` + "\n", "its last line counts 3 lines before it, and there are 2"},
+		"EndCountsLess":   {header + `{"entry":{"id":"1"}}` + "\n" + `{"end":1}` + "\n", "its last line counts 1 lines before it, and there are 2"},
+		"EndCountsMore":   {header + `{"entry":{"id":"1"}}` + "\n" + `{"end":3}` + "\n", "its last line counts 3 lines before it, and there are 2"},
 		"EndCountsNone":   {header + `{"end":0}` + "\n", "its last line counts 0 lines before it, and there are 1"},
-		"GarbageLine":     {header + `{"entry":{}}` + "\n" + "garbage\n" + `{"end":3}` + "\n", "line 3 cannot be read"},
-		"GarbageInALine":  {header + `{"entry":{},"leaf":"x"}` + "\n" + `{"end":2}` + "\n", "line 2 cannot be read"},
-		"HashThatIsNone":  {header + `{"entry":{},"leaf":1,"hash":"?"}` + "\n" + `{"end":2}` + "\n", "line 2 cannot be read"},
-		"SomethingElse":   {"PK\x03\x04", "line 1 cannot be read"},
+		"GarbageLine":     {header + `{"entry":{"id":"1"}}` + "\n" + "garbage\n" + `{"end":3}` + "\n", "line 3 cannot be read"},
+		"GarbageInALine":  {header + `{"leaf":"x","entry":{"id":"1"}}` + "\n" + `{"end":2}` + "\n", "line 2 cannot be read"},
+		"HashThatIsNone":  {header + `{"leaf":1,"hash":"?","entry":{"id":"1"}}` + "\n" + `{"end":2}` + "\n", "line 2 cannot be read"},
+		"SomethingElse":   {"PK\x03\x04\n", "line 1 cannot be read"},
 		"AnArray":         {"[" + header + "]", "line 1 cannot be read"},
-		"LineCutOff":      {header + `{"entry":{}`, "line 2 cannot be read"},
-		"EmptyBeforehand": {"{}\n" + header + `{"end":2}` + "\n", "it does not begin as one of version 1"},
+		"LineCutOff":      {header + `{"entry":{`, "it is cut off after line 1"},
+		"EmptyBeforehand": {"{}\n" + header + `{"end":2}` + "\n", "line 1 cannot be read"},
+		"GoesOn":          {header + `{"end":1}` + "\n" + `{"entry":{"id":"1"}}` + "\n", "it goes on after its last line"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readExport(test.text)
@@ -139,6 +140,26 @@ func TestReadExport_Refuses(t *testing.T) {
 				t.Errorf("error %v, want %s", err, test.want)
 			}
 		})
+	}
+}
+
+// Nobody can read another thing in a line than what was verified.
+func TestReadExport_WrittenOtherwise_IsRefused(t *testing.T) {
+	const header = `{"export":{"version":1,"whole":true,"since":null,"until":null}}` + "\n"
+	for _, line := range []string{
+		`{"leaf":1,"leaf":2,"hash":"AA==","entry":{"id":"1"}}`, `{"leaf":1,"hash":"AA==","entry":{"id":"2","id":"1"}}`,
+		`{"leaf":1,"hash":"AA==","entry":{"id":"1"},"checkpoint":"c"}`, `{"leaf":1,"hash":"AA==","entry":{"id":"1"},"more":1}`,
+		`{"leaf":1.0,"hash":"AA==","entry":{"id":"1"}}`, `{"leaf":1,"hash":"AA==","entry":{"id": "1"}}`, `{"leaf":1,"hash":"AA==","entry":{"a":"1","A":"2"}}`,
+		`{"leaf":1,"hash":"AA==","entry":{"id":"\ud800"}}`, `{"leaf":1,"hash":"AA==","entry":{"id":"\u0041"}}`, `{"leaf":1,"hash":"AA==","entry":{"id":["1"]}}`,
+		`{"leaf":1,"hash":"AA=="}`, `{"checkpoint":"c","claim":{"a":1}}`, `{"Leaf":1,"hash":"AA==","entry":{"id":"1"}}`, `{"leaf":1,"hash":"AB==","entry":{"id":"1"}}`,
+		` {"leaf":1,"hash":"AA==","entry":{"id":"1"}}`, `{"leaf":1,"hash":"AA==","entry":null}`, `{"leaf":1,"hash":"AA==","entry":{}}`,
+	} {
+		if _, err := readExport(header + line + "\n" + `{"end":2}` + "\n"); !errors.Is(err, audit.ErrExport) {
+			t.Errorf("%s is read: %v", line, err)
+		}
+	}
+	if _, err := readExport(header + `{"leaf":1,"hash":"AA==","entry":{"id":"1"}}` + "\n" + `{"end":2}` + "\n"); err != nil {
+		t.Errorf("as it is written it is refused: %v", err)
 	}
 }
 

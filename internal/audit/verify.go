@@ -153,7 +153,7 @@ func (v Verification) marks(ctx context.Context, history History, r *Report) ([]
 			r.found("a checkpoint in the database cannot be used: %v", err)
 			return nil
 		}
-		c.Note = ""
+		c.Origin, c.Note = "", ""
 		marks, stored[c.Size] = append(marks, c), true
 		return nil
 	})
@@ -164,7 +164,7 @@ func (v Verification) marks(ctx context.Context, history History, r *Report) ([]
 		if !stored[c.Size] {
 			r.found("the checkpoint of %s, which was kept, is not in the database: it covers %d leaves", instantOf(c.SealedAt), c.Size)
 		}
-		c.Note = ""
+		c.Origin, c.Note = "", ""
 		marks = append(marks, c)
 	}
 	slices.SortStableFunc(marks, func(a, b delivery.Checkpoint) int { return cmp.Compare(a.Size, b.Size) })

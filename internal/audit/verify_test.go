@@ -168,6 +168,9 @@ func TestVerify_FindsNothingWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
+// putInLater is what may have made an entry late.
+const putInLater = ": it was put in later, or the clock was set back by more than --late"
+
 func TestVerify_Finds(t *testing.T) {
 	k, other := newKey(t, origin), newKey(t, origin)
 	const at = "2026-03-24T12:%02d:00.000000Z"
@@ -295,24 +298,24 @@ func TestVerify_Finds(t *testing.T) {
 		"UnsealedTooOld": {func(h *history, _ *audit.Verification) { h.unsealed.Oldest = minute(6).Add(-time.Microsecond) },
 			[]string{"an entry recorded at 2026-03-24T12:05:59.999999Z is not sealed, and others recorded until " + instant(11) + " are"}},
 		"BackDatedSealedEntry": {func(h *history, _ *audit.Verification) { h.leaves[9].RecordedAt = minute(2).Add(-time.Microsecond) },
-			[]string{"attempt attempt-9 (leaf 9) was recorded at 2026-03-24T12:01:59.999999Z, as it says, and yet sealed only after what was recorded at " + instant(7)}},
+			[]string{"attempt attempt-9 (leaf 9) was recorded at 2026-03-24T12:01:59.999999Z, as it says, and yet sealed only after what was recorded at " + instant(7) + putInLater}},
 		"BackDatedAfterTheLatestOfThoseBefore": {func(h *history, _ *audit.Verification) {
 			h.leaves[7].RecordedAt, h.leaves[9].RecordedAt = minute(3), minute(1).Add(-time.Microsecond)
-		}, []string{"attempt attempt-9 (leaf 9) was recorded at 2026-03-24T12:00:59.999999Z, as it says, and yet sealed only after what was recorded at " + instant(6)}},
+		}, []string{"attempt attempt-9 (leaf 9) was recorded at 2026-03-24T12:00:59.999999Z, as it says, and yet sealed only after what was recorded at " + instant(6) + putInLater}},
 		"DeliveryDiffers": {func(h *history, _ *audit.Verification) { h.deliveries[2].Kept.Tries = 0 },
 			[]string{"the delivery of document invoice-2 to dynamics365 is not what its facts come to: tries: 0 is kept, and what is recorded comes to 1"}},
 		"AllInOrder": {func(h *history, v *audit.Verification) {
 			h.notes[0] = ""
 			h.change(1)
 			h.leaves = h.leaves[:11]
-			h.unsealed.Lost, h.unsealed.Oldest = "attempt x", minute(0)
+			h.unsealed.Noted, h.unsealed.Lost, h.unsealed.Oldest = 1, "attempt x", minute(0)
 			h.deliveries[0].Kept.Tries, h.deliveries[3].Kept.Tries = 2, 3
 		}, []string{
 			"a checkpoint in the database cannot be used: it is not signed by a key that was given",
 			"the checkpoint of " + instant(3) + ", which was kept, is not in the database: it covers 3 leaves",
 			"attempt attempt-1 (leaf 1) was changed: it is not what was sealed",
 			"the leaves from 11 on are missing at the end: the checkpoint of " + instant(12) + " covers 12",
-			"attempt x has no leaf number and does not wait for one (2 are not sealed, 2 wait to be)",
+			"attempt x has no leaf number and does not wait for one (2 are not sealed, 1 wait to be)",
 			"an entry recorded at " + instant(0) + " is not sealed, and others recorded until " + instant(7) + " are",
 			"the delivery of document invoice-0 to dynamics365 is not what its facts come to: tries: 2 is kept, and what is recorded comes to 1",
 			"the delivery of document invoice-3 to dynamics365 is not what its facts come to: tries: 3 is kept, and what is recorded comes to 1",

@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	unsealed    = prometheus.NewDesc("numora_audit_unsealed_entries", "Entries of the audit history that are not sealed yet, asked now. Missing where nothing is sealed.", nil, nil)
+	unsealed    = prometheus.NewDesc("numora_audit_unsealed_entries", "Entries of the audit history that are not sealed yet, asked now, 1000000 where there are more. Missing where nothing is sealed.", nil, nil)
 	unsealedAge = prometheus.NewDesc("numora_audit_unsealed_age_seconds", "How long the oldest of them has not been, asked now. Missing where nothing is sealed.", nil, nil)
 )
 

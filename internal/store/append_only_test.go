@@ -224,3 +224,42 @@ func TestMigrate_ApplicationRoleThatThereIsNot_Fails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What notes entries does so with the owner's rights, and must not be made to do anything else with them: not by a table of the
+// same name, which a session may make for itself and PostgreSQL would find first.
+func TestAppendOnly_ApplicationRole_CannotBorrowTheOwnersRights(t *testing.T) {
+	url := storetest.Postgres(t)
+	application := storetest.ApplicationRole(t, url)
+	owner := opened(t, url, Options{ApplicationRole: application.Name})
+	if err := owner.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, application.URL, Options{})
+	err := s.writer.WithContext(t.Context()).Connection(func(session *gorm.DB) error {
+		session = session.Session(&gorm.Session{NewDB: true})
+		for _, statement := range []string{
+			"CREATE TEMP TABLE audit_unsealed (entry_id uuid PRIMARY KEY, recorded_at timestamptz)",
+			"CREATE FUNCTION pg_temp.borrowed() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN ALTER TABLE public.delivery_attempts DISABLE TRIGGER numora_append_only; RETURN NULL; END'",
+			"GRANT ALL ON pg_temp.audit_unsealed TO PUBLIC",
+			"CREATE TRIGGER borrow AFTER INSERT ON pg_temp.audit_unsealed FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.borrowed()",
+			`INSERT INTO audit_entries (id, kind, forced, key_id, key_name, request_id, recorded_at) VALUES ('` + attemptID(1) + `', 'requeue', false, 'k', 'n', 'r', now())`,
+		} {
+			if err := session.Exec(statement).Error; err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if enabled := asked(t, owner, "SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'delivery_attempts'::regclass AND tgname = 'numora_append_only'"); enabled != "A" {
+		t.Errorf("the trigger is %q", enabled)
+	}
+	if noted := asked(t, owner, "SELECT count(*) FROM audit_unsealed"); noted != "1" {
+		t.Errorf("%s entries are noted", noted)
+	}
+	if rights := asked(t, owner, "SELECT has_function_privilege('"+application.Name+"', 'numora_unsealed()', 'EXECUTE')"); rights != "false" {
+		t.Errorf("it may call the function: %s", rights)
+	}
+}

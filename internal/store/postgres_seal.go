@@ -9,6 +9,8 @@ func (e *postgresEngine) sealing(tx *gorm.DB) (got bool, err error) {
 
 func (e *postgresEngine) sealAtOnce() int { return 10_000 }
 
+func (e *postgresEngine) sealingRest() int { return 30 }
+
 func (e *postgresEngine) hasID(ids []string) (condition string, argument any) {
 	return "id = ANY(?::text[]::uuid[])", array{ids}
 }

@@ -61,6 +61,10 @@ func (s *Store) Seal(ctx context.Context, sign Sign) (sealed int, checkpoint del
 	return sealed, checkpoint, err
 }
 
+// SealingRest is how many times as long as a call of Seal took it is better not to call it again, so that reports do not wait for it:
+// under more load than it keeps up with that way the rest is sealed when the load is over.
+func (s *Store) SealingRest() int { return s.engine.sealingRest() }
+
 // unsealedEntry is one that is to become a leaf.
 type unsealedEntry struct {
 	leafRow

@@ -8,6 +8,9 @@ func (e *sqliteEngine) sealing(*gorm.DB) (got bool, err error) { return true, ni
 // sealAtOnce is few: reports wait meanwhile.
 func (e *sqliteEngine) sealAtOnce() int { return 1000 }
 
+// sealingRest is longer than elsewhere: nobody writes while it seals.
+func (e *sqliteEngine) sealingRest() int { return 100 }
+
 func (e *sqliteEngine) hasID(ids []string) (condition string, argument any) { return "id IN ?", ids }
 
 func (e *sqliteEngine) addLeaves(tx *gorm.DB, leaves []leafRow) error {

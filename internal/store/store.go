@@ -136,8 +136,10 @@ type engine interface {
 	isOneOf(column string, values []string) (condition string, argument any)
 	// sealing makes sure that no other server seals until tx ends; it tells when another one does.
 	sealing(tx *gorm.DB) (got bool, err error)
-	// sealAtOnce is how many entries are sealed in one transaction.
+	// sealAtOnce is how many entries are sealed in one transaction, and sealingRest how many times as long as that took
+	// nothing is sealed then.
 	sealAtOnce() int
+	sealingRest() int
 	// hasID writes the condition that a row's id is one of ids.
 	hasID(ids []string) (condition string, argument any)
 	// addLeaves adds leaves whose numbers follow each other.

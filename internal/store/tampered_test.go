@@ -321,8 +321,18 @@ func TestVerify_Tampered_IsFound(t *testing.T) {
 		"RebuiltTree_Size": {func(h *sealedHistory, tx *gorm.DB) error {
 			return errors.Join(insertAttempt(false)(h, tx), rebuild(h, tx))
 		}, "which was kept, is not in the database"},
-		"NotWaiting":      {tampering("DELETE FROM audit_unsealed"), "does not wait for one"},
-		"DeletedDelivery": {tampering("DELETE FROM deliveries WHERE document_id = 'doc-a'"), "delivery of document doc-a"},
+		// Of one id there is one leaf, and two entries.
+		"InsertedUnderTheIDOfAnAuditEntry": {func(h *sealedHistory, tx *gorm.DB) error {
+			row := newAttemptRow(failedAttempt(900, "inserted", "doc-a", "dynamics365")) // the requeue's
+			row.RecordedAt = instant{time.Date(2026, 3, 24, 4, 0, 0, 0, time.UTC)}
+			return errors.Join(tx.Create(&row).Error, statements("UPDATE deliveries SET tries = tries + 1 WHERE document_id = 'doc-a'")(tx))
+		}, "does not wait for one"},
+		"InsertedUnderTheIDOfAnAttempt": {tampering("INSERT INTO audit_entries (id, kind, forced, key_id, key_name, request_id, recorded_at) " +
+			"SELECT id, 'key_revoked', false, 'k', 'n', '', '2026-03-24T03:00:00.000001Z' FROM delivery_attempts WHERE execution_id = 'a-1'"), "does not wait for one"},
+		"TextEmptied":      {tampering("UPDATE delivery_attempts SET error_code = '' WHERE execution_id = 'a-1'"), "(leaf 0) cannot be read"},
+		"State_requeue_id": {tampering("UPDATE deliveries SET requeue_id = NULL WHERE document_id = 'doc-c'"), "last requeue"},
+		"NotWaiting":       {tampering("DELETE FROM audit_unsealed"), "does not wait for one"},
+		"DeletedDelivery":  {tampering("DELETE FROM deliveries WHERE document_id = 'doc-a'"), "delivery of document doc-a"},
 	}
 	for column, value := range map[string]string{
 		"touched": "false", "tries": "7", "settled": "NOT settled", "latest_attempt_id": attemptOf("b-1"), "latest_status": "'skipped'",
@@ -435,10 +445,43 @@ func TestVerify_SQLite_UnreadableEntry_IsFound(t *testing.T) {
 	for statement, want := range map[string]string{
 		"UPDATE delivery_attempts SET recorded_at = 'yesterday' WHERE execution_id = 'a-1'": "(leaf 0) cannot be read",
 		"UPDATE audit_entries SET recorded_at = 'yesterday' WHERE kind = 'requeue'":         "(leaf 4) cannot be read",
+		// What some reader would take for the same instant, or for another.
+		"UPDATE delivery_attempts SET recorded_at = '0' || substr(recorded_at, 1, 4) || ' ' || substr(recorded_at, 7) WHERE execution_id = 'a-1'": "(leaf 0) cannot be read",
+		"UPDATE delivery_attempts SET attempted_at = replace(attempted_at, '.', ',') WHERE execution_id = 'a-1'":                                  "(leaf 0) cannot be read",
+		"UPDATE delivery_attempts SET recorded_at = substr(recorded_at, 1, 5) || '00' || substr(recorded_at, 8) WHERE execution_id = 'a-1'":       "(leaf 0) cannot be read",
+		"UPDATE delivery_attempts SET recorded_at = substr(recorded_at, 1, 11) || ' 1' || substr(recorded_at, 14) WHERE execution_id = 'a-1'":     "(leaf 0) cannot be read",
 	} {
 		report := h.tampered(t, statements(statement))
 		if report.Found == 0 || !strings.Contains(report.Findings[0], want) {
 			t.Errorf("%s: %q, want %q", statement, report.Findings, want)
 		}
 	}
+}
+
+// A clock that is set back between claims, as after a failover, changes nothing about what is kept.
+func TestVerify_ClockSetBackBetweenClaims_IsOK(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, url string) {
+		h := newSealedHistory(t, url)
+		ctx, by := t.Context(), delivery.Principal{KeyID: "key", Name: "n8n"}
+		if _, _, err := h.PutDocument(ctx, "doc-e", delivery.Registration{Stage: delivery.Reviewed, Providers: []string{"sap"}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			h.SetClockOffset(time.Hour - time.Duration(i)*time.Second)
+			claimed, err := h.Claim(ctx, delivery.ClaimRequest{Provider: "sap", Limit: 1, Lease: time.Minute, By: by})
+			if err != nil || len(claimed) != 1 {
+				t.Fatalf("claimed %d, error %v", len(claimed), err)
+			}
+			if i == 2 {
+				break // the last stays open
+			}
+			h.SetClockOffset(time.Hour - time.Duration(i)*time.Second - time.Second/2)
+			if _, err := h.ReleaseClaim(ctx, claimed[0].Claim.ExecutionID, by); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if report := h.tampered(t, statements()); report.Found > 0 {
+			t.Errorf("found %q", report.Findings)
+		}
+	})
 }
