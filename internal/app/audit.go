@@ -246,8 +246,12 @@ func CheckProof(file string, publicKeys []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotProven, err)
 	}
+	entry, err := audit.Canonical(proof.Entry) // which is what was proven, and not what else may stand there
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(out, "OK: this is entry %d of the %d that %s had sealed at %s\n%s\n", proof.Leaf, checkpoint.Size, checkpoint.Origin,
-		checkpoint.SealedAt.Format(time.RFC3339), proof.Entry)
+		checkpoint.SealedAt.Format(time.RFC3339), entry)
 	return err
 }
 

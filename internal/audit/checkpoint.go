@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ func GenerateKey(name string) (secret, public string, err error) {
 // NewSigner reads a secret of GenerateKey. Its error does not repeat it.
 func NewSigner(secret string) (note.Signer, error) {
 	signer, err := note.NewSigner(secret)
-	if err != nil || len(signer.Name()) > maxName {
+	if err != nil || len(signer.Name()) > maxName || strings.ContainsFunc(signer.Name(), unicode.IsControl) {
 		return nil, errors.New("it is not a key of \"audit keygen\"")
 	}
 	return signer, nil
@@ -48,7 +49,7 @@ func NewSigner(secret string) (note.Signer, error) {
 // NewVerifiers reads what is public of keys.
 func NewVerifiers(public ...string) (note.Verifiers, error) {
 	var verifiers []note.Verifier
-	for _, text := range public {
+	for _, text := range slices.Compact(slices.Sorted(slices.Values(public))) {
 		verifier, err := note.NewVerifier(strings.TrimSpace(text))
 		if err != nil {
 			return nil, errors.New("it is not a public key of \"audit keygen\"")

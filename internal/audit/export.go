@@ -122,18 +122,21 @@ func readLine(text []byte) (Line, error) {
 		return line, errors.Join(ErrExport, err)
 	}
 	if line.Entry != nil {
-		err = isCanonical(line.Entry)
+		var form []byte
+		if form, err = Canonical(line.Entry); err == nil && !bytes.Equal(form, line.Entry) {
+			err = ErrExport
+		}
 	}
 	return line, err
 }
 
-// isCanonical refuses a flat JSON object that RFC 8785 would have written otherwise.
-func isCanonical(entry []byte) error {
+// Canonical writes an entry, which is a flat JSON object, as RFC 8785 does.
+func Canonical(entry []byte) ([]byte, error) {
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(entry))
 	decoder.UseNumber()
-	if err := decoder.Decode(&members); err != nil {
-		return err
+	if err := decoder.Decode(&members); err != nil || len(members) == 0 || !json.Valid(entry) {
+		return nil, errors.Join(errNotFlat, err)
 	}
 	var o object
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -147,11 +150,10 @@ func isCanonical(entry []byte) error {
 		case json.Number:
 			o.raw(name, value.String())
 		default:
-			return ErrExport
+			return nil, errNotFlat
 		}
 	}
-	if !bytes.Equal(append(o.text, '}'), entry) {
-		return ErrExport
-	}
-	return nil
+	return append(o.text, '}'), nil
 }
+
+var errNotFlat = errors.New("it is not a flat JSON object")

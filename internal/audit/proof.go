@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +15,7 @@ import (
 type Proof struct {
 	Version    int              `json:"version"` // 1
 	Leaf       int64            `json:"leaf"`    // its number, from 0
-	Entry      json.RawMessage  `json:"entry"`   // its canonical form
+	Entry      json.RawMessage  `json:"entry"`   // its canonical form, or what Canonical makes that of
 	Path       tlog.RecordProof `json:"path"`    // the hashes beside its way to the root, from below
 	Checkpoint string           `json:"checkpoint"`
 }
@@ -66,11 +65,11 @@ func (p Proof) Check(verifiers note.Verifiers) (delivery.Checkpoint, error) {
 	if err != nil {
 		return delivery.Checkpoint{}, fmt.Errorf("its checkpoint: %w", err)
 	}
-	var entry bytes.Buffer // without the white space that somebody may have put in for it to be read
-	if err := json.Compact(&entry, p.Entry); err != nil {
+	entry, err := Canonical(p.Entry) // however somebody has written it meanwhile
+	if err != nil {
 		return delivery.Checkpoint{}, errors.New("it has no entry")
 	}
-	if err := tlog.CheckRecord(p.Path, checkpoint.Size, checkpoint.Root, p.Leaf, tlog.RecordHash(entry.Bytes())); err != nil {
+	if err := tlog.CheckRecord(p.Path, checkpoint.Size, checkpoint.Root, p.Leaf, tlog.RecordHash(entry)); err != nil {
 		return delivery.Checkpoint{}, errors.New("the entry is not the one that the checkpoint covers at this number")
 	}
 	return checkpoint, nil

@@ -135,14 +135,16 @@ func (s *Store) Unsealed(ctx context.Context, limit int) (entries int, age time.
 	if err != nil {
 		return 0, 0, err
 	}
-	var oldest instant
-	row := db.Raw("SELECT (SELECT count(*) FROM (SELECT 1 FROM audit_unsealed LIMIT ?) AS counted), (SELECT recorded_at FROM audit_unsealed ORDER BY recorded_at LIMIT 1)", limit).Row()
-	if err := row.Scan(&entries, &oldest); err != nil {
+	if err := db.Raw("SELECT count(*) FROM (SELECT 1 FROM audit_unsealed LIMIT ?) AS counted", limit).Row().Scan(&entries); err != nil {
 		return 0, 0, s.translate(fmt.Errorf("count what is not sealed: %w", err))
 	}
+	var oldest []unsealedRow
+	if err := db.Order("recorded_at, entry_id").Limit(1).Find(&oldest).Error; err != nil {
+		return 0, 0, s.translate(fmt.Errorf("find what is not sealed: %w", err))
+	}
 	now, err := s.now(db)
-	if err != nil || oldest.IsZero() {
+	if err != nil || len(oldest) == 0 {
 		return entries, 0, s.translate(err)
 	}
-	return entries, max(0, now.Sub(oldest.Time)), nil
+	return entries, max(0, now.Sub(oldest[0].RecordedAt.Time)), nil
 }
