@@ -40,7 +40,7 @@ func (t *Tree) Root() tlog.Hash {
 	if t.size == 0 {
 		return tlog.Hash{}
 	}
-	height := bits.TrailingZeros64(uint64(t.size))
+	height := bits.TrailingZeros64(uint64(t.size)) // #nosec G115 -- a size is not negative
 	root := t.frontier[height]
 	for height++; height < len(t.frontier); height++ {
 		if t.size>>height&1 == 1 {
