@@ -5,7 +5,7 @@
 CREATE TABLE audit_leaves (
     number   bigint PRIMARY KEY CHECK (number >= 0), -- from 0, without gaps
     entry_id uuid   NOT NULL,                        -- of an attempt or an audit entry
-    kind     text   NOT NULL CHECK (kind IN ('attempt', 'audit_entry')),
+    kind     text COLLATE "C" NOT NULL CHECK (kind IN ('attempt', 'audit_entry')),
     form     smallint NOT NULL,                      -- which version of the canonical form was hashed
     hash     bytea  NOT NULL CHECK (length(hash) = 32)
 );
