@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"gorm.io/gorm/schema"
 
 	"github.com/numora/delivery/internal/audit"
 )
 
-// documentsAtOnce is of how many documents the deliveries are folded at a time.
-const documentsAtOnce = 500
+// deliveriesAtOnce is how many deliveries are folded at a time, and those besides of the last document of them.
+const deliveriesAtOnce = 500
 
 // factColumns are those that a delivery's standing follows from.
 var factColumns = attemptColumns.where(func(f *schema.Field) bool {
@@ -23,6 +24,9 @@ var factColumns = attemptColumns.where(func(f *schema.Field) bool {
 var keptColumns = deliveryColumns.where(func(f *schema.Field) bool {
 	return f.Name != "Since" && (f.Name == "RequeueID" || slices.Contains(knownColumns, f))
 })
+
+// keptSelected are these, but for the two instants that say no more than that a row is up to date, when they are the same.
+var keptSelected = strings.NewReplacer("updated_at", "nullif(updated_at, derived_at)", "derived_at", "nullif(derived_at, updated_at)").Replace(keptColumns.list("%"))
 
 // Deliveries implements audit.History. It walks backwards through the documents, because the index on attempts has the last
 // recorded of each first, and they are folded in the order in which they were recorded.
@@ -42,21 +46,19 @@ func (h *History) Deliveries(ctx context.Context, use func(audit.Delivery) error
 // nextDocuments returns the condition of the next documents with deliveries, and the least of them; the last part, for which that
 // is empty, also covers whatever is beneath.
 func (h *History) nextDocuments(below string) (part selection, least string, err error) {
-	part = selection{}
-	documents := h.db.Model(&deliveryRow{}).Distinct("document_id")
+	next := h.db.Model(&deliveryRow{})
 	if below != "" {
-		documents = documents.Where("document_id < ?", below)
+		next = next.Where("document_id < ?", below)
 		part = part.where("document_id < ?", below)
 	}
 	var ids []string
-	if err := documents.Order("document_id DESC").Limit(documentsAtOnce).Pluck("document_id", &ids).Error; err != nil {
+	if err := next.Order("document_id DESC").Offset(deliveriesAtOnce-1).Limit(1).Pluck("document_id", &ids).Error; err != nil {
 		return part, "", fmt.Errorf("find documents: %w", err)
 	}
-	if len(ids) < documentsAtOnce {
+	if len(ids) == 0 {
 		return part, "", nil
 	}
-	least = ids[len(ids)-1]
-	return part.where("document_id >= ?", least), least, nil
+	return part.where("document_id >= ?", ids[0]), ids[0], nil
 }
 
 // deliveriesOf folds the deliveries of some documents. Attempts whose delivery is gone make one that is not kept.
@@ -89,9 +91,9 @@ func (h *History) deliveriesOf(part selection, use func(audit.Delivery) error) e
 	if err != nil {
 		return fmt.Errorf("read claims: %w", err)
 	}
-	deliveries := make(map[target]*audit.Delivery, documentsAtOnce)
+	deliveries := make(map[target]*audit.Delivery, deliveriesAtOnce)
 	var kept deliveryRow
-	text, arguments = read(keptColumns.list("%"), "deliveries", "")
+	text, arguments = read(keptSelected, "deliveries", "")
 	err = each(h.db.Raw(text, arguments...), destinations(keptColumns, &kept), func(unreadable error) error {
 		d := recorded.of(kept.target(), string(kept.DeliveryKey))
 		d.KeptRequeue = string(kept.RequeueID)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 
 	"github.com/numora/delivery/internal/audit"
 	"github.com/numora/delivery/internal/delivery"
@@ -62,10 +63,14 @@ func (h *History) Checkpoints(_ context.Context, use func(note string) error) er
 // leavesAtOnce is how many leaves are read at a time.
 const leavesAtOnce = 10_000
 
-var leafColumns = columnsOf(leafRow{})
+var (
+	leafColumns = columnsOf(leafRow{})
+	// besideLeaf are the columns of an attempt that its leaf does not tell.
+	besideLeaf = attemptColumns.where(func(f *schema.Field) bool { return f.Name != "ID" })
+)
 
 // leavesView selects leaves beside the attempts that they are of, up to WHERE.
-var leavesView = view(viewPart{"leaf", leafColumns}, viewPart{"attempt", attemptColumns}) + ` FROM audit_leaves AS leaf
+var leavesView = view(viewPart{"leaf", leafColumns}, viewPart{"attempt", besideLeaf}) + ` FROM audit_leaves AS leaf
 	LEFT JOIN delivery_attempts AS attempt ON leaf.kind = '` + audit.Attempt + `' AND attempt.id = leaf.entry_id`
 
 // Leaves implements audit.History.
@@ -95,14 +100,15 @@ func (h *History) leaves(condition string, arguments []any, use func(audit.Leaf)
 	var leaf leafRow
 	var attempt attemptRow
 	var form []byte
-	columns := append(destinations(leafColumns, &leaf), present(attemptColumns, &attempt)...)
+	columns := append(destinations(leafColumns, &leaf), present(besideLeaf, &attempt)...)
 	query := h.db.Raw(leavesView+" WHERE "+condition+" ORDER BY leaf.number", arguments...)
 	return each(query, columns, func(unreadable error) error {
 		l := audit.Leaf{Number: leaf.Number, Kind: leaf.Kind, EntryID: leaf.EntryID, Form: leaf.Form, Hash: leaf.Hash, Unreadable: unreadable}
 		entry, is := entries[leaf.EntryID]
 		switch {
 		case unreadable != nil:
-		case attempt.ID != "":
+		case attempt.DocumentID != "":
+			attempt.ID = leaf.EntryID
 			form = audit.AppendAttempt(form[:0], attempt.attempt())
 			l.Entry, l.RecordedAt = form, attempt.RecordedAt.Time
 		case is && entry.unreadable != nil:

@@ -140,3 +140,35 @@ func TestProve_EverySealedAttempt(t *testing.T) {
 		}
 	})
 }
+
+// More deliveries than are folded at a time, and documents with several that lie across.
+func TestVerify_ManyDeliveries_EachIsFolded(t *testing.T) {
+	storetest.Engines(t, func(t *testing.T, url string) {
+		h := &sealedHistory{Store: migrated(t, url)}
+		h.sign, h.verify.Verifiers = signing(t)
+		const documents, providers = 2*deliveriesAtOnce/3 + 7, 3
+		for n := 0; n < documents*providers; {
+			var attempts []delivery.Attempt
+			for ; len(attempts) < 300 && n < documents*providers; n++ {
+				attempts = append(attempts, failedAttempt(n, fmt.Sprint("run-", n), fmt.Sprint("doc-", n/providers), fmt.Sprint("provider-", n%providers)))
+			}
+			if _, err := h.Record(t.Context(), attempts, &delivery.Registration{Stage: delivery.Reviewed}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.seal(t)
+		if report := h.tampered(t, statements()); report.Found > 0 || report.Deliveries != documents*providers {
+			t.Errorf("of %d deliveries: %+v", documents*providers, report)
+		}
+		for _, document := range []int{0, 100, deliveriesAtOnce / 3, documents - 1} {
+			statement := fmt.Sprintf("UPDATE deliveries SET tries = 9 WHERE document_id = 'doc-%d'", document)
+			if report := h.tampered(t, statements(statement)); report.Found != providers {
+				t.Errorf("%s: %d found, want %d", statement, report.Found, providers)
+			}
+			statement = fmt.Sprintf("DELETE FROM deliveries WHERE document_id = 'doc-%d'", document)
+			if report := h.tampered(t, statements(statement)); report.Found != providers || report.Deliveries != documents*providers {
+				t.Errorf("%s: %+v, want %d found", statement, report, providers)
+			}
+		}
+	})
+}
