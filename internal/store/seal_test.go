@@ -182,6 +182,26 @@ func (m *sealModel) numbers(t *testing.T) map[string]int64 {
 	return numbers
 }
 
+// wantInOrder looks at the leaves from a number on, which were sealed at once: whether they are in the order of recorded_at.
+func (m *sealModel) wantInOrder(t *testing.T, from int64) {
+	t.Helper()
+	var last time.Time
+	err := m.stores[0].ReadHistory(t.Context(), func(h *History) error {
+		return h.Leaves(t.Context(), func(leaf audit.Leaf) error {
+			if leaf.Number >= from {
+				if leaf.RecordedAt.Before(last) {
+					t.Errorf("%v was recorded before the one before it", leaf)
+				}
+				last = leaf.RecordedAt
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // However late entries are committed, and whoever seals: after each sealing what was committed before it has a number, what
 // was not has none, and no number ever changes.
 func TestSeal_ThreeReplicasAndLateCommits_MissNothing(t *testing.T) {
@@ -217,6 +237,7 @@ func TestSeal_ThreeReplicasAndLateCommits_MissNothing(t *testing.T) {
 						if len(after) != len(m.committed) {
 							t.Fatalf("step %d: %d are sealed of %d that are committed", step, len(after), len(m.committed))
 						}
+						m.wantInOrder(t, int64(len(before)))
 						for id, number := range before {
 							if after[id] != number {
 								t.Fatalf("step %d: %s was leaf %d and is %d", step, id, number, after[id])

@@ -483,5 +483,10 @@ func TestVerify_ClockSetBackBetweenClaims_IsOK(t *testing.T) {
 		if report := h.tampered(t, statements()); report.Found > 0 {
 			t.Errorf("found %q", report.Findings)
 		}
+		// A delivery that was claimed and nothing else is missed, too.
+		report := h.tampered(t, statements("DELETE FROM deliveries WHERE document_id = 'doc-e'"))
+		if report.Found != 1 || !strings.Contains(report.Findings[0], "delivery of document doc-e to sap") {
+			t.Errorf("found %q", report.Findings)
+		}
 	})
 }
