@@ -127,23 +127,6 @@ func TestAuditKeygen_BadName_Exit2(t *testing.T) {
 	}
 }
 
-func TestAuditKeygen_WhatIsPublicCannotBeTold_LeavesNoKey(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip("there is no /dev/full")
-	}
-	defer func() { check(t, full.Close()) }()
-	folder := t.TempDir()
-	c := command(t, folder, nil, "audit", "keygen", "--name", "numora.example/test", "--out", "audit.key")
-	c.Stdout = full
-	if err := c.Run(); err == nil || c.ProcessState.ExitCode() != 1 {
-		t.Errorf("got %v", err)
-	}
-	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
-		t.Errorf("it left %v behind (%v)", left, err)
-	}
-}
-
 func TestAuditVerify_UntouchedHistory_IsOK(t *testing.T) {
 	onAnyDatabase(t, func(t *testing.T, databaseURL, key string) {
 		h := sealed(t, databaseURL, key)

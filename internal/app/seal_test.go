@@ -309,20 +309,6 @@ func TestSeal_CheckpointsThatCannotBeKept_AreToldAndTriedAgain(t *testing.T) {
 	})
 }
 
-// The same where it can be opened, and there is no room.
-func TestSeal_CheckpointFileOnAFullDisk_SealingGoesOn(t *testing.T) {
-	const full = "/dev/full"
-	if _, err := os.Stat(full); err != nil {
-		t.Skip("there is no ", full)
-	}
-	databaseURL := storetest.SQLite(t)
-	s := startSealing(t, databaseURL, newKey(t, databaseURL), newAuditKey(t, "numora.example/test"), full)
-	s.awaitSealed(1)
-	s.record("one")
-	s.awaitSealed(2)
-	until(t, "it is told", func() bool { return strings.Contains(s.logs.String(), "no space left on device") })
-}
-
 // Whichever server comes first seals: together they give each entry one number, and leave none out.
 func TestSeal_ManyServersOnOneDatabase_GiveEachEntryOneNumber(t *testing.T) {
 	const servers, reports = 3, 40
