@@ -31,16 +31,21 @@ func GenerateKey(name string) (secret, public string, err error) {
 	if secret, public, err = note.GenerateKey(rand.Reader, name); err == nil {
 		_, err = note.NewVerifier(public)
 	}
-	if err != nil || strings.ContainsFunc(name, unicode.IsControl) { // with which a note is signed, but not opened
+	if err != nil || !validName(name) {
 		return "", "", errors.New("a key's name is neither empty nor has it white space, control characters or a plus sign")
 	}
 	return secret, public, nil
 }
 
+// validName refuses what package note takes for a name and the contract does not, or what it signs a note with and does not open.
+func validName(name string) bool {
+	return len(name) <= maxName && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
 // NewSigner reads a secret of GenerateKey. Its error does not repeat it.
 func NewSigner(secret string) (note.Signer, error) {
 	signer, err := note.NewSigner(secret)
-	if err != nil || len(signer.Name()) > maxName || strings.ContainsFunc(signer.Name(), unicode.IsControl) {
+	if err != nil || !validName(signer.Name()) {
 		return nil, errors.New("it is not a key of \"audit keygen\"")
 	}
 	return signer, nil

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -31,10 +30,13 @@ func NewFold(requeued time.Time, claims []Claim) *Fold {
 	f := &Fold{requeued: requeued, claimed: make(map[string]bool, len(claims))}
 	f.standing.Touched = !requeued.IsZero() || len(claims) > 0
 	slices.SortFunc(claims, func(a, b Claim) int {
-		if a.Released != b.Released && a.ClaimedAt.Equal(b.ClaimedAt) {
-			return cmp.Compare(boolean(b.Released), boolean(a.Released)) // it was given back before it was claimed again
+		switch order := a.ClaimedAt.Compare(b.ClaimedAt); {
+		case order != 0 || a.Released == b.Released:
+			return order
+		case a.Released: // it was given back before it was claimed again
+			return -1
 		}
-		return a.ClaimedAt.Compare(b.ClaimedAt)
+		return 1
 	})
 	for _, c := range claims {
 		f.standing.Lease = nil
@@ -45,13 +47,6 @@ func NewFold(requeued time.Time, claims []Claim) *Fold {
 		}
 	}
 	return f
-}
-
-func boolean(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // Attempt adds an attempt. They come in the order in which they were recorded.

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -23,10 +21,7 @@ func (a Audit) ReadKey() (string, error) {
 		return "", nil
 	}
 	content, err := os.ReadFile(a.KeyFile)
-	if failure := (*fs.PathError)(nil); errors.As(err, &failure) {
-		err = failure.Err // without its name: it may be the key itself, in the wrong place
-	}
-	return strings.TrimSpace(string(content)), err
+	return strings.TrimSpace(string(content)), withoutName(err)
 }
 
 // problems returns what is wrong, but for what the key's file holds.

@@ -38,11 +38,7 @@ func (d Database) url(check URLCheck) (location string, problems []string) {
 	case d.DatabaseURLFile != "":
 		content, err := os.ReadFile(d.DatabaseURLFile)
 		if err != nil {
-			// Without its name: it may be the URL itself, password and all, in the wrong variable.
-			if failure := (*fs.PathError)(nil); errors.As(err, &failure) {
-				err = failure.Err
-			}
-			return "", []string{fmt.Sprintf("NUMORA_DATABASE_URL_FILE cannot be read: %v", err)}
+			return "", []string{fmt.Sprintf("NUMORA_DATABASE_URL_FILE cannot be read: %v", withoutName(err))}
 		}
 		location, where = strings.TrimSpace(string(content)), "the file of NUMORA_DATABASE_URL_FILE"
 	case d.DatabaseURL == "":
@@ -57,6 +53,14 @@ func (d Database) url(check URLCheck) (location string, problems []string) {
 		problems = append(problems, fmt.Sprintf("%s: %v", where, err))
 	}
 	return location, problems
+}
+
+// withoutName returns an error of a file without the file's name: that may be the secret itself, in the wrong variable.
+func withoutName(err error) error {
+	if failure := (*fs.PathError)(nil); errors.As(err, &failure) {
+		return failure.Err
+	}
+	return err
 }
 
 // hasPassword looks at the text: what PostgreSQL takes for a URL, such as a list of hosts, net/url does not always.

@@ -2,9 +2,7 @@ package config
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,10 +26,7 @@ func (t TLS) problems() []string {
 		return []string{"set both of NUMORA_TLS_CERT_FILE and NUMORA_TLS_KEY_FILE, or none"}
 	}
 	if _, err := tls.LoadX509KeyPair(t.TLSCertFile, t.TLSKeyFile); err != nil {
-		if failure := (*fs.PathError)(nil); errors.As(err, &failure) {
-			err = failure.Err
-		}
-		return []string{fmt.Sprintf("NUMORA_TLS_CERT_FILE and NUMORA_TLS_KEY_FILE do not make a certificate: %v", err)}
+		return []string{fmt.Sprintf("NUMORA_TLS_CERT_FILE and NUMORA_TLS_KEY_FILE do not make a certificate: %v", withoutName(err))}
 	}
 	return nil
 }

@@ -34,21 +34,6 @@ func (s *Store) ReadHistory(ctx context.Context, do func(*History) error) error 
 	return s.translate(err)
 }
 
-// each calls use for every row of a query, after scan has read it to the destinations. What cannot be read is for use to know.
-func each(query *gorm.DB, destinations []any, use func(unreadable error) error) error {
-	rows, err := query.Rows()
-	if err != nil {
-		return err
-	}
-	defer rows.Close() // its error is that of rows.Err
-	for rows.Next() {
-		if err := use(rows.Scan(destinations...)); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // Checkpoints implements audit.History.
 func (h *History) Checkpoints(_ context.Context, use func(note string) error) error {
 	var note string

@@ -29,36 +29,44 @@ func (s *Store) Seal(ctx context.Context, sign Sign) (sealed int, checkpoint del
 		if got, err := s.engine.sealing(tx); err != nil || !got {
 			return err
 		}
-		last, err := lastCheckpoint(tx)
-		if err != nil {
-			return err
-		}
-		tree, err := last.tree()
-		if err != nil {
-			return err
-		}
-		leaves, err := s.takeUnsealed(tx, tree)
-		if err != nil || len(leaves) == 0 {
-			return err
-		}
-		now, err := s.now(tx)
-		if err != nil {
-			return err
-		}
-		if checkpoint, err = sign(tree, now.Time); err != nil {
-			return fmt.Errorf("sign a checkpoint: %w", err)
-		}
-		if err := s.engine.addLeaves(tx, leaves); err != nil {
-			return fmt.Errorf("add leaves: %w", err)
-		}
-		row := checkpointRow{Size: checkpoint.Size, Note: checkpoint.Note, Frontier: tree.Frontier(), SealedAt: now}
-		if err := tx.Create(&row).Error; err != nil {
-			return fmt.Errorf("keep a checkpoint: %w", err)
-		}
-		sealed = len(leaves)
-		return nil
+		sealed, checkpoint, err = s.sealWithin(tx, sign)
+		return err
 	})
-	return sealed, checkpoint, err
+	if err != nil {
+		return 0, delivery.Checkpoint{}, err
+	}
+	return sealed, checkpoint, nil
+}
+
+// sealWithin is Seal within a transaction of whoever alone seals.
+func (s *Store) sealWithin(tx *gorm.DB, sign Sign) (sealed int, checkpoint delivery.Checkpoint, err error) {
+	last, err := lastCheckpoint(tx)
+	if err != nil {
+		return 0, checkpoint, err
+	}
+	tree, err := last.tree()
+	if err != nil {
+		return 0, checkpoint, err
+	}
+	leaves, err := s.takeUnsealed(tx, tree)
+	if err != nil || len(leaves) == 0 {
+		return 0, checkpoint, err
+	}
+	now, err := s.now(tx)
+	if err != nil {
+		return 0, checkpoint, err
+	}
+	if checkpoint, err = sign(tree, now.Time); err != nil {
+		return 0, checkpoint, fmt.Errorf("sign a checkpoint: %w", err)
+	}
+	if err := s.engine.addLeaves(tx, leaves); err != nil {
+		return 0, checkpoint, fmt.Errorf("add leaves: %w", err)
+	}
+	row := checkpointRow{Size: checkpoint.Size, Note: checkpoint.Note, Frontier: tree.Frontier(), SealedAt: now}
+	if err := tx.Create(&row).Error; err != nil {
+		return 0, checkpoint, fmt.Errorf("keep a checkpoint: %w", err)
+	}
+	return len(leaves), checkpoint, nil
 }
 
 // SealingRest is how many times as long as a call of Seal took it is better not to call it again, so that reports do not wait for it:

@@ -92,7 +92,7 @@ func TestSeal_ChangedCheckpoint_SealsNothingMore(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					if err := h.sealWithin(tx); !errors.Is(err, errFrontier) {
+					if _, _, err := h.sealWithin(tx.Session(&gorm.Session{NewDB: true}), h.sign); !errors.Is(err, errFrontier) {
 						t.Errorf("it seals on: %v", err)
 					}
 					return undone

@@ -299,7 +299,8 @@ func TestVerify_Tampered_IsFound(t *testing.T) {
 			if err := tx.Exec("INSERT INTO audit_unsealed (recorded_at, entry_id) SELECT recorded_at, id FROM delivery_attempts WHERE execution_id = 'inserted'").Error; err != nil {
 				return err
 			}
-			return h.sealWithin(tx)
+			_, _, err := h.sealWithin(tx.Session(&gorm.Session{NewDB: true}), h.sign)
+			return err
 		}, "and yet sealed only after"},
 		"InsertedWithALeaf": {insertAttempt(true), "leaves from 0 to 2 are not those that were sealed"},
 		"CutTail": {tampering(
@@ -413,30 +414,8 @@ func rebuild(h *sealedHistory, tx *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	return h.sealWithin(tx)
-}
-
-// sealWithin is Seal within a transaction.
-func (h *sealedHistory) sealWithin(tx *gorm.DB) error {
-	tx = tx.Session(&gorm.Session{NewDB: true})
-	last, err := lastCheckpoint(tx)
-	if err != nil {
-		return err
-	}
-	tree, err := last.tree()
-	if err != nil {
-		return err
-	}
-	leaves, err := h.takeUnsealed(tx, tree)
-	if err != nil {
-		return err
-	}
-	checkpoint, err := h.sign(tree, time.Now())
-	if err != nil {
-		return err
-	}
-	row := checkpointRow{Size: checkpoint.Size, Note: checkpoint.Note, Frontier: tree.Frontier(), SealedAt: instant{checkpoint.SealedAt}}
-	return errors.Join(h.engine.addLeaves(tx, leaves), tx.Create(&row).Error)
+	_, _, err = h.sealWithin(tx.Session(&gorm.Session{NewDB: true}), h.sign)
+	return err
 }
 
 // What somebody wrote into a column of SQLite that no server could read is found, too, and does not end the verification.
