@@ -158,50 +158,15 @@ func writeReport(out io.Writer, r audit.Report, kept int) error {
 	return err
 }
 
-// AuditRange is a range of recorded_at, inclusive and exclusive; zero where it is open.
-type AuditRange struct{ Since, Until time.Time }
-
-func (r AuditRange) has(at time.Time) bool {
-	return !at.Before(r.Since) && (r.Until.IsZero() || at.Before(r.Until))
-}
+// AuditRange is a part of the time that an audit history was recorded in.
+type AuditRange = audit.Range
 
 // ExportAudit writes the audit history to out, all of it or what was recorded in a range.
 func ExportAudit(ctx context.Context, database config.Database, wanted AuditRange, out, screen io.Writer) error {
 	exporter := audit.NewExporter(out)
 	exporter.Progress = func(lines int64) { _, _ = fmt.Fprintf(screen, "%d lines written\n", lines) }
-	whole := wanted == AuditRange{}
-	header := audit.Header{Version: 1, Whole: whole, Since: orNull(wanted.Since), Until: orNull(wanted.Until)}
 	return withStore(database, forKeys, func(db *store.Store) error {
-		return db.ReadHistory(ctx, func(h *store.History) error {
-			if err := exporter.Write(audit.Line{Export: &header}); err != nil {
-				return err
-			}
-			write := func(leaf audit.Leaf) error {
-				switch {
-				case leaf.Unreadable != nil || leaf.Entry == nil:
-					return fmt.Errorf("%v cannot be exported: run numora-delivery audit verify", leaf)
-				case !wanted.has(leaf.RecordedAt):
-					return nil
-				}
-				line := audit.Line{Entry: leaf.Entry}
-				if leaf.Hash != nil {
-					line.Leaf, line.Hash = &leaf.Number, leaf.Hash
-				}
-				return exporter.Write(line)
-			}
-			if err := h.Leaves(ctx, write); err != nil {
-				return err
-			}
-			if err := h.Waiting(write); err != nil {
-				return err
-			}
-			if whole {
-				if err := h.Export(ctx, exporter); err != nil {
-					return err
-				}
-			}
-			return exporter.End()
-		})
+		return db.ReadHistory(ctx, func(h *store.History) error { return h.Export(ctx, wanted, exporter) })
 	})
 }
 

@@ -33,10 +33,17 @@ type Header struct {
 	Until   *time.Time `json:"until"`   // recorded before
 }
 
+// Range is a part of the time that a history was recorded in, from Since on and before Until; zero where it is open.
+type Range struct{ Since, Until time.Time }
+
+// Whole tells whether it is open at both ends.
+func (r Range) Whole() bool { return r == Range{} }
+
 // Exporter writes an export.
 type Exporter struct {
 	encoder *json.Encoder
 	lines   int64
+	wanted  Range
 	// Progress, when given, is told every so often how many lines there are.
 	Progress func(lines int64)
 }
@@ -50,10 +57,35 @@ func NewExporter(to io.Writer) *Exporter {
 
 // Write writes one line.
 func (e *Exporter) Write(line Line) error {
-	if e.lines++; e.Progress != nil && e.lines%tellEvery == 0 {
+	if e.lines++; e.Progress != nil && e.lines%TellEvery == 0 {
 		e.Progress(e.lines)
 	}
 	return e.encoder.Encode(line)
+}
+
+// Begin writes the first line. Leaf leaves out what was not recorded in the range.
+func (e *Exporter) Begin(wanted Range) error {
+	e.wanted = wanted
+	header := Header{Version: 1, Whole: wanted.Whole()}
+	if !wanted.Since.IsZero() {
+		header.Since = &wanted.Since
+	}
+	if !wanted.Until.IsZero() {
+		header.Until = &wanted.Until
+	}
+	return e.Write(Line{Export: &header})
+}
+
+// Leaf writes the line of a leaf, or of an entry that is not sealed.
+func (e *Exporter) Leaf(leaf Leaf) error {
+	if leaf.RecordedAt.Before(e.wanted.Since) || !e.wanted.Until.IsZero() && !leaf.RecordedAt.Before(e.wanted.Until) {
+		return nil
+	}
+	line := Line{Entry: leaf.Entry}
+	if leaf.Hash != nil {
+		line.Leaf, line.Hash = &leaf.Number, leaf.Hash
+	}
+	return e.Write(line)
 }
 
 // End writes the last line, without which an export is cut off.

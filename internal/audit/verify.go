@@ -134,11 +134,11 @@ func (v Verification) Verify(ctx context.Context, history History) (Report, erro
 	return r, nil
 }
 
-// tellEvery is after how many looked at progress is told.
-const tellEvery = 100_000
+// TellEvery is after how many, whatever is looked at, progress is told.
+const TellEvery = 100_000
 
 func (v Verification) tell(what string, looked int64) {
-	if v.Progress != nil && looked%tellEvery == 0 {
+	if v.Progress != nil && looked%TellEvery == 0 {
 		v.Progress(what, looked)
 	}
 }

@@ -13,8 +13,33 @@ import (
 	"github.com/numora/delivery/internal/audit"
 )
 
-// Export writes what a whole export has besides entries: checkpoints, claims and deliveries.
-func (h *History) Export(ctx context.Context, to *audit.Exporter) error {
+// Export writes the history, all of it, or the entries that were recorded in a range.
+func (h *History) Export(ctx context.Context, wanted audit.Range, to *audit.Exporter) error {
+	if err := to.Begin(wanted); err != nil {
+		return err
+	}
+	write := func(leaf audit.Leaf) error {
+		if leaf.Unreadable != nil || leaf.Entry == nil {
+			return fmt.Errorf("%v cannot be exported: run numora-delivery audit verify", leaf)
+		}
+		return to.Leaf(leaf)
+	}
+	if err := h.Leaves(ctx, write); err != nil {
+		return err
+	}
+	if err := h.Waiting(write); err != nil {
+		return err
+	}
+	if wanted.Whole() {
+		if err := h.exportRest(ctx, to); err != nil {
+			return err
+		}
+	}
+	return to.End()
+}
+
+// exportRest writes what a whole export has besides entries: checkpoints, claims and deliveries.
+func (h *History) exportRest(ctx context.Context, to *audit.Exporter) error {
 	err := h.Checkpoints(ctx, func(note string) error { return to.Write(audit.Line{Checkpoint: note}) })
 	if err != nil {
 		return fmt.Errorf("export checkpoints: %w", err)
@@ -87,7 +112,7 @@ type load struct {
 }
 
 func (l *load) line(line audit.Line) error {
-	if l.lines++; l.lines%100_000 == 0 && l.progress != nil {
+	if l.lines++; l.lines%audit.TellEvery == 0 && l.progress != nil {
 		l.progress(l.lines)
 	}
 	switch {

@@ -40,17 +40,8 @@ func (withoutDeliveries) Deliveries(context.Context, func(audit.Delivery) error)
 func export(t *testing.T, s *Store) string {
 	t.Helper()
 	var text bytes.Buffer
-	to := audit.NewExporter(&text)
 	err := s.ReadHistory(t.Context(), func(h *History) error {
-		write := func(leaf audit.Leaf) error {
-			line := audit.Line{Entry: leaf.Entry}
-			if leaf.Hash != nil {
-				line.Leaf, line.Hash = &leaf.Number, leaf.Hash
-			}
-			return to.Write(line)
-		}
-		return errors.Join(to.Write(audit.Line{Export: &audit.Header{Version: 1, Whole: true}}), h.Leaves(t.Context(), write), h.Waiting(write),
-			h.Export(t.Context(), to), to.End())
+		return h.Export(t.Context(), audit.Range{}, audit.NewExporter(&text))
 	})
 	if err != nil {
 		t.Fatal(err)
