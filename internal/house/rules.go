@@ -88,6 +88,11 @@ var rooms = []room{
 		rooms:    []string{"internal/bench"},
 		external: []string{"github.com/jackc/pgx", "modernc.org/sqlite", "golang.org/x/mod/sumdb", "golang.org/x/sync"},
 	}, {
+		path:     "internal/faults",
+		subject:  "what tries to break the promise",
+		rooms:    []string{"internal/delivery"},
+		external: []string{"github.com/jackc/pgx", "github.com/anishathalye/porcupine", "golang.org/x/sync"},
+	}, {
 		path:    "internal/house",
 		subject: "these rules",
 	}, {
@@ -113,10 +118,10 @@ var fences = []fence{
 const generated = "gen"
 
 // apart is code of which nothing is in the server, though its files do not say so by their names: the conformance suite, what
-// brings a PostgreSQL for tests, the benchmarks, these rules, the worker to learn from, and what is copied into the Go client. It
+// brings a PostgreSQL for tests, the benchmarks, what tries to break the promise, these rules, the worker to learn from, and what is copied into the Go client. It
 // does not count in the total.
 var apart = []string{
-	"internal/store/storetest", "internal/testpg", "internal/bench", "internal/throughput", "internal/house", "cmd/example-worker", "openapi/sdk",
+	"internal/store/storetest", "internal/testpg", "internal/bench", "internal/throughput", "internal/faults", "internal/house", "cmd/example-worker", "openapi/sdk",
 }
 
 // vagueNames say nothing about what is in a package, and so let anything in.
