@@ -18,7 +18,6 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-	_ "modernc.org/sqlite"
 
 	"github.com/numora/delivery/internal/delivery"
 )
