@@ -120,7 +120,7 @@ func TestStorage_Full_IsNotReadyUntilAWriteSucceeds(t *testing.T) {
 		fill, free func(t *testing.T, s *Store, url string)
 	}{
 		"SQLite": {
-			url: func(t *testing.T) string { return storetest.SQLite(t) },
+			url:  func(t *testing.T) string { return storetest.SQLite(t) },
 			fill: func(t *testing.T, s *Store, _ string) { run(t, s, "PRAGMA max_page_count = 1") }, // it grows no more
 			free: func(t *testing.T, s *Store, _ string) { run(t, s, "PRAGMA max_page_count = 1000000") },
 		},

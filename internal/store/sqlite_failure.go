@@ -3,10 +3,14 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"syscall"
 
 	"gorm.io/gorm"
 	modernc "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/numora/delivery/internal/delivery"
 )
 
 // sort goes by the primary result code. Nothing is rolled back for somebody else's sake: with one writer, who has the lock
@@ -34,6 +38,15 @@ func primaryCode(err error) int {
 		return sqlite3.SQLITE_OK
 	}
 	return answer.Code() & 0xff
+}
+
+// openError says of an error that the disk, and not the file, is what a file could not be opened for.
+func openError(err error) error {
+	opening := fmt.Errorf("open the database: %w", err)
+	if code := primaryCode(err); code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR || errors.Is(err, syscall.ENOSPC) {
+		return delivery.Unavailable(opening)
+	}
+	return opening
 }
 
 // confirmed has nothing to look at: there are no standbys.

@@ -198,7 +198,7 @@ func newEngine(url string) (engine, error) {
 }
 
 // Open opens the database that url names: sqlite:PATH or postgres://…. It does not migrate, and does not
-// wait for the database to answer; Ready does.
+// wait for the database to answer; Ready does. When the disk is full or fails, that is an *UnavailableError.
 func Open(url string, options Options) (*Store, error) {
 	engine, err := newEngine(url)
 	if err != nil {
@@ -206,13 +206,13 @@ func Open(url string, options Options) (*Store, error) {
 	}
 	opened, err := engine.open(options)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
+		return nil, errors.Join(openError(err), engine.close())
 	}
 	s := &Store{engine: engine, options: options}
 	s.group.s = s
 	for pool, dialector := range map[**gorm.DB]gorm.Dialector{&s.writer: opened.writer, &s.reader: opened.reader, &s.prober: opened.prober} {
 		if *pool, err = gorm.Open(dialector, gormConfig()); err != nil {
-			return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
+			return nil, errors.Join(openError(err), engine.close())
 		}
 	}
 	return s, nil
