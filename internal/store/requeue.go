@@ -15,7 +15,6 @@ import (
 func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery.Delivery, error) {
 	key := target{requeue.DocumentID, requeue.Provider}
 	var requeued delivery.Delivery
-	var entry auditRow
 	var began bool
 	var expiries uint64
 	err := s.write(ctx, func(tx *gorm.DB) error {
@@ -33,11 +32,13 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 		if err != nil {
 			return err
 		}
-		if committed, err := isRequeued(tx, entry.ID); err != nil {
-			return err
-		} else if committed {
-			requeued, err = findDelivery(tx, now, key)
-			return err
+		if began {
+			if committed, err := isRequeued(tx, requeue.ID); err != nil {
+				return err
+			} else if committed {
+				requeued, err = findDelivery(tx, now, key)
+				return err
+			}
 		}
 		began, expiries = false, 0
 		before := row.standing()
@@ -47,7 +48,7 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 		}
 		if began {
 			now = instant{before.NextRecordedAt(now.Time)}
-			entry = newRequeueRow(requeue, now)
+			entry := newRequeueRow(requeue, now)
 			if err := tx.Create(&entry).Error; err != nil {
 				return fmt.Errorf("add an audit entry: %w", err)
 			}
@@ -74,11 +75,8 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 	return requeued, nil
 }
 
-// isRequeued tells whether an earlier run has committed its entry, if it made one. Whoever holds the lock on the delivery knows.
+// isRequeued tells whether an earlier run was committed. Whoever has the lock on the delivery knows.
 func isRequeued(tx *gorm.DB, entryID string) (bool, error) {
-	if entryID == "" {
-		return false, nil
-	}
 	var found int64
 	if err := tx.Model(&auditRow{}).Where("id = ?", entryID).Count(&found).Error; err != nil {
 		return false, fmt.Errorf("find an audit entry: %w", err)
