@@ -13,7 +13,7 @@ import (
 )
 
 // ofServers are the sessions of servers, by the name that these give themselves.
-const ofServers = `FROM pg_stat_activity WHERE application_name = 'numora-delivery' AND backend_type = 'client backend'`
+const ofServers = `FROM pg_stat_activity WHERE application_name LIKE 'numora-delivery%' AND backend_type = 'client backend'`
 
 // tooManyConnections is the SQLSTATE of a connection that is one too many.
 const tooManyConnections = "53300"
