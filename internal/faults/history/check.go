@@ -36,6 +36,7 @@ var checks = []struct {
 	{"leases", checkLeases},
 	{"foreign", checkForeign},
 	{"paging", checkPaging},
+	{"porcupine", checkOrders},
 }
 
 // Check holds the run against all checks. None found means that it kept every promise that they know.

@@ -12,13 +12,14 @@ const never = time.Duration(math.MaxInt64)
 // index is a run, found by what its operations are about. It is made once, and only read by the checks.
 type index struct {
 	*Run
-	reports    map[string]*report     // by execution id
-	attempts   map[string]*report     // by attempt id
-	documents  map[string]*document   // by id
-	deliveries map[target]*deliveries // by document and provider
-	leases     map[string]*lease      // by execution id
-	claims     map[string]*Operation  // by worker: those whose answer is not known
-	ghosts     map[string][]*Operation
+	reports    map[string]*report      // by execution id
+	attempts   map[string]*report      // by attempt id
+	documents  map[string]*document    // by id
+	deliveries map[target]*deliveries  // by document and provider
+	leases     map[string]*lease       // by execution id
+	claims     map[string]*Operation   // by worker: those whose answer is not known
+	ghosts     map[string][]*Operation // the same, by provider
+	end        time.Duration           // when the load was over, and the last operation had returned
 }
 
 // target names a delivery.
@@ -87,7 +88,7 @@ func newIndex(run *Run) *index {
 	x := &index{
 		Run: run, reports: make(map[string]*report), attempts: make(map[string]*report), documents: make(map[string]*document),
 		deliveries: make(map[target]*deliveries), leases: make(map[string]*lease), claims: make(map[string]*Operation),
-		ghosts: make(map[string][]*Operation),
+		ghosts: make(map[string][]*Operation), end: run.Lasted,
 	}
 	for i := range run.Attempts {
 		x.addRow(i, &run.Attempts[i])
@@ -99,6 +100,7 @@ func newIndex(run *Run) *index {
 	}
 	for i := range run.Operations {
 		x.add(&run.Operations[i])
+		x.end = max(x.end, run.Operations[i].Return)
 	}
 	for i := range run.Documents {
 		for j := range run.Documents[i].Deliveries {

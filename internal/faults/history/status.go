@@ -57,7 +57,7 @@ func checkStatus(x *index, f *findings) {
 // checkStanding holds a delivery, as it is in the end, against its recorded attempts.
 func (x *index) checkStanding(d *deliveries, shown *Delivery, f *findings) {
 	x.checkRequeued(d, shown, f)
-	reports := d.since(shown.RequeuedAt)
+	reports := d.sinceRequeue(shown.RequeuedAt)
 	standing := delivery.Standing{}.Under(patient)
 	for _, r := range reports {
 		standing = standing.Record(r.rows[0].attempt(), true, patient)
@@ -82,8 +82,8 @@ func (x *index) checkStanding(d *deliveries, shown *Delivery, f *findings) {
 	}
 }
 
-// since returns the reports recorded since a requeue.
-func (d *deliveries) since(requeued *time.Time) []*report {
+// sinceRequeue returns the reports recorded since a requeue.
+func (d *deliveries) sinceRequeue(requeued *time.Time) []*report {
 	if requeued == nil {
 		return d.reports
 	}
@@ -234,7 +234,7 @@ func (x *index) checkGhosts(provider string, seen *seenTries, f *findings) {
 	}
 	var unexplained int
 	for _, d := range seen.shown {
-		_, most := d.triesSince(x, d.since(d.final.RequeuedAt))
+		_, most := d.triesSince(x, d.sinceRequeue(d.final.RequeuedAt))
 		if more := d.final.Tries - most; more > len(x.ghosts[provider]) {
 			f.add("delivery %s of document %s has %d tries, and at most %d can have been made", provider, d.documentID,
 				d.final.Tries, most+len(x.ghosts[provider]))
