@@ -128,7 +128,7 @@ func (r *rig) awaitReady(ctx context.Context) error {
 // applicationName is what PostgreSQL knows the sessions of a server by.
 func applicationName(server int) string { return fmt.Sprintf("numora-delivery-%d", server) }
 
-// close ends everything and removes the cluster. What is in the directory stays.
+// close ends everything and removes the cluster, but for its log. What is in the directory stays.
 func (r *rig) close() (err error) {
 	for _, s := range r.servers {
 		err = errors.Join(err, s.Discard())
@@ -137,7 +137,7 @@ func (r *rig) close() (err error) {
 		err = errors.Join(err, p.Close())
 	}
 	if r.cluster != nil {
-		err = errors.Join(err, r.cluster.Close())
+		err = errors.Join(err, r.cluster.SaveLog(filepath.Join(r.directory, "postgres.log")), r.cluster.Close())
 	}
 	if r.file != nil {
 		err = errors.Join(err, r.file.Close())

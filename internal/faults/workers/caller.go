@@ -130,7 +130,7 @@ func refuse(o *history.Operation, body []byte) {
 	case o.HTTP >= 400 && o.HTTP < 500:
 		o.Outcome = history.Refused
 	default:
-		broken(o, fmt.Sprintf("status %d is not in the contract: %.200s", o.HTTP, body))
+		broken(o, fmt.Sprintf("status %d is not in the contract: %.200s", o.HTTP, bytes.TrimSpace(body)))
 	}
 }
 
