@@ -21,7 +21,7 @@ const (
 	sealLimit = time.Minute
 )
 
-// run is what there is now, while nobody does anything. Documents that were read are needed in the end only.
+// run is what there is now, while nobody does anything.
 func (r *rig) run(ctx context.Context, lasted time.Duration, documents []history.Document) (*history.Run, error) {
 	operations, err := r.journal.Operations()
 	if err != nil {
@@ -59,7 +59,7 @@ func (r *rig) attempts(ctx context.Context) ([]history.Attempt, error) {
 }
 
 // judge waits until nothing moves any more, reads what there is, and holds everything against it.
-func (p *report) judge(ctx context.Context, r *rig, audit bool) error {
+func (p *report) judge(ctx context.Context, r *rig) error {
 	progress("waiting for leases to run out")
 	if err := pause(ctx, leasesRunOut); err != nil {
 		return err
@@ -80,10 +80,7 @@ func (p *report) judge(ctx context.Context, r *rig, audit bool) error {
 	p.count(run)
 	p.findings = append(p.findings, run.Check()...)
 	p.invalid = append(p.invalid, run.Valid()...)
-	if audit {
-		return p.verifyAudit(ctx, r)
-	}
-	return nil
+	return p.verifyAudit(ctx, r)
 }
 
 // verifyAudit has the sealed history verified once everything is sealed.

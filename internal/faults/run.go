@@ -83,7 +83,7 @@ func (p *report) fill(ctx context.Context) (err error) {
 	if failed != nil {
 		return failed
 	}
-	if err := p.judge(ctx, r, true); err != nil {
+	if err := p.judge(ctx, r); err != nil {
 		return err
 	}
 	for _, s := range r.servers {
@@ -141,11 +141,19 @@ func (p *report) judgeMeanwhile(ctx context.Context, r *rig) (done bool, err err
 	if len(p.findings) > 0 {
 		return true, nil
 	}
-	run, err := r.run(ctx, r.journal.Now(), nil)
+	documents, err := r.caller.Documents(ctx)
 	if err != nil {
 		return false, err
 	}
-	return len(run.Check()) > 0, nil // the judgement in the end is told
+	run, err := r.run(ctx, r.journal.Now(), documents)
+	if err != nil {
+		return false, err
+	}
+	found := run.Check() // the judgement in the end is told
+	if len(found) > 0 {
+		progress("FOUND by %s, %s into the run", found[0].Check, run.Lasted.Round(time.Second))
+	}
+	return len(found) > 0, nil
 }
 
 func (p *report) tell(r *rig, h happened, findings []history.Finding) {
