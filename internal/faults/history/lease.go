@@ -59,6 +59,37 @@ func (l *lease) mayRunOut(x *index, from, by time.Duration) bool {
 	return false
 }
 
+// overBy is when the lease was over, certainly: whatever would change it later changes nothing.
+func (l *lease) overBy(x *index) time.Duration {
+	over := never
+	for _, other := range l.of.leases {
+		if other.claim.Call > l.claim.Return {
+			over = min(over, other.claim.Return)
+		}
+	}
+	for _, r := range l.of.reports {
+		if r.id == l.ExecutionID || r.rows[0].Status != failed && r.from > l.claim.Return {
+			over = min(over, r.until)
+		}
+	}
+	for _, o := range l.extends {
+		if o.Outcome == Refused && o.Code == "claim_over" {
+			over = min(over, o.Return)
+		}
+	}
+	for _, o := range l.releases {
+		if o.Outcome == Done || o.Outcome == Refused && o.Code == "claim_over" {
+			over = min(over, o.Return)
+		}
+	}
+	for _, o := range l.of.requeues {
+		if o.Outcome == Done && o.mayHaveBegunAfter(x, l.claim.Return+ahead) {
+			over = min(over, o.Return)
+		}
+	}
+	return over
+}
+
 // mayHaveBegunAfter tells whether a requeue may have started its delivery anew after an instant.
 func (o *Operation) mayHaveBegunAfter(x *index, after time.Duration) bool {
 	if o.Outcome == Done && o.Delivery != nil {
