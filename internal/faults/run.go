@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/numora/delivery/internal/faults/history"
+	"github.com/numora/delivery/internal/faults/workers"
 )
 
 const (
@@ -59,10 +60,17 @@ func makeDirectory(keep string) (string, error) {
 
 // fill does everything that a report tells of.
 func (p *report) fill(ctx context.Context) (err error) {
-	if err := p.standAlone(ctx); err != nil {
+	program := workers.Program(p.settings.binary)
+	if program == "" {
+		progress("building the server")
+		if program, err = workers.Build(ctx, p.directory); err != nil {
+			return err
+		}
+	}
+	if err := p.standAlone(ctx, program); err != nil || !p.settings.wantsLoad() {
 		return err
 	}
-	r, err := build(ctx, p.settings, p.directory)
+	r, err := build(ctx, p.settings, program, p.directory)
 	if err != nil {
 		return err
 	}
