@@ -117,6 +117,10 @@ func (p *report) underLoad(ctx context.Context, r *rig) error {
 	}
 	end := time.Now().Add(time.Duration(p.settings.minutes * float64(time.Minute)))
 	judged := time.Now()
+	between := longCalm
+	if dealer.short {
+		between = calm
+	}
 	for number := 0; dealer.short || time.Now().Before(end); number++ {
 		f, found := dealer.next()
 		if !found {
@@ -135,7 +139,7 @@ func (p *report) underLoad(ctx context.Context, r *rig) error {
 			}
 			judged = time.Now()
 		}
-		if err := pause(ctx, calm); err != nil {
+		if err := pause(ctx, between); err != nil {
 			return err
 		}
 	}
