@@ -79,12 +79,39 @@ func Serve(ctx context.Context, settings config.Serve, problems []string, screen
 		}))
 		options.Traces, s.tracer = provider, provider.Tracer("github.com/numora/delivery")
 	}
-	if s.db, err = store.Open(databaseURL, options); err != nil {
+	if s.db, err = s.open(ctx, databaseURL, options); err != nil || s.db == nil {
 		return err
 	}
 	s.authenticator = apikey.NewAuthenticator(s.db, time.Now)
 	s.database = readiness{ask: s.db.Ready, timeout: settings.RequestTimeout.Duration, now: time.Now}
 	return errors.Join(s.run(ctx), s.db.Close())
+}
+
+// open opens the database. While its disk is full or fails it waits, since a server that ends is only started again; nil
+// without an error says that ctx has ended first.
+func (s *server) open(ctx context.Context, databaseURL string, options store.Options) (*store.Store, error) {
+	said := ""
+	for {
+		db, err := store.Open(databaseURL, options)
+		if unavailable := (*delivery.UnavailableError)(nil); !errors.As(err, &unavailable) {
+			return db, err
+		}
+		said = s.sayOnce("the database cannot be opened yet, trying again", err, said)
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-time.After(retryDelay):
+		}
+	}
+}
+
+// sayOnce logs why something is tried again, unless that is what was said last, and returns what is said now.
+func (s *server) sayOnce(what string, why error, said string) string {
+	reason := why.Error()
+	if reason != said {
+		s.logger.Warn(what, slog.String("error", reason))
+	}
+	return reason
 }
 
 // collectLess has memory collected less often, unless the environment says how often.
@@ -220,10 +247,7 @@ func (s *server) prepare(ctx context.Context, address net.Addr) error {
 		case !errors.As(err, &unavailable):
 			return err
 		}
-		if reason := err.Error(); reason != said {
-			s.logger.Warn("the database cannot be used yet, trying again", slog.String("error", reason))
-			said = reason
-		}
+		said = s.sayOnce("the database cannot be used yet, trying again", err, said)
 		select {
 		case <-ctx.Done():
 			return nil

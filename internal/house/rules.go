@@ -131,8 +131,9 @@ var vagueNames = []string{"models", "utils", "common", "types", "services", "hel
 var topLevel = []string{"openapi", "gen", "internal", "cmd", "tools.go", "Makefile", "go.mod", "go.sum", "README.md"}
 
 // Limits of hand-written Go without tests: of a file in lines, as it is read; of the module in lines of code, so that
-// nobody saves on comments. It was 9,000 for the server alone; what proves the audit history, with its commands, came on top.
+// nobody saves on comments. It was 9,000 for the server alone; what proves the audit history, with its commands, came on top, and
+// then what becomes of a write under faults.
 const (
 	maxFileLines   = 400
-	maxModuleLines = 10500
+	maxModuleLines = 10750
 )

@@ -34,6 +34,7 @@ func (s *Store) findDocument(db *gorm.DB, id string) (delivery.Document, error) 
 
 // PutDocument implements delivery.Store.
 func (s *Store) PutDocument(ctx context.Context, id string, registration delivery.Registration, defaults []string) (document delivery.Document, created bool, err error) {
+	var made instant // by a run that registered it, and may have been committed
 	err = s.write(ctx, func(tx *gorm.DB) error {
 		now, err := s.now(tx)
 		if err != nil {
@@ -44,7 +45,8 @@ func (s *Store) PutDocument(ctx context.Context, id string, registration deliver
 		if added.Error != nil {
 			return fmt.Errorf("register a document: %w", added.Error)
 		}
-		if created = added.RowsAffected == 1; created {
+		if added.RowsAffected == 1 {
+			made = now
 			providers := registration.Providers
 			if providers == nil {
 				providers = defaults
@@ -57,6 +59,7 @@ func (s *Store) PutDocument(ctx context.Context, id string, registration deliver
 			return err
 		}
 		document, err = s.findDocument(tx, id)
+		created = document.CreatedAt.Equal(made.Time)
 		return err
 	})
 	return document, created, err

@@ -91,7 +91,7 @@ func (g *group) lead() {
 	runtime.Gosched() // whoever is about to add something, may
 	taken := g.take(0)
 	if len(taken) == 1 {
-		g.s.recordTogether(taken, g.s.firstWay(taken))
+		g.s.recordTogether(taken, g.s.firstWay(taken), nil)
 		taken = g.take(1)
 	}
 	if len(taken) > 0 {
@@ -130,7 +130,7 @@ func (g *group) worthIt() bool { return len(g.waiting) > 0 && len(g.waiting) >= 
 func (g *group) write(taken []*submission) {
 	for {
 		if len(taken) > 0 {
-			g.s.recordTogether(taken, g.s.firstWay(taken))
+			g.s.recordTogether(taken, g.s.firstWay(taken), nil)
 		}
 		runtime.Gosched() // whoever is about to add something, may
 		if taken = g.take(len(taken)); len(taken) == 0 {
@@ -176,18 +176,22 @@ func (s *Store) firstWay(together []*submission) way {
 	return unlocked
 }
 
-// recordTogether records submissions in one transaction, and those that this leaves in another. When one fails and has
-// certainly written nothing, each of its submissions is recorded by itself, once, without others having to wait for it:
-// what one of them suffers from, be it a value or a lock, is nothing to its neighbours.
-func (s *Store) recordTogether(together []*submission, by way) {
-	r := recording{s: s, submissions: together, way: by}
+// recordTogether records submissions in one transaction, and those that this leaves in another. When one fails, each of its
+// submissions is recorded by itself, without others having to wait for it: what one of them suffers from, be it a value or
+// a lock, is nothing to its neighbours. When nobody knows whether what was tried without locks was written, a transaction finds
+// out for all of them. maybeWritten is why nobody knows whether an earlier run for the same submissions was committed; nil
+// when none was.
+func (s *Store) recordTogether(together []*submission, by way, maybeWritten error) {
+	r := recording{s: s, submissions: together, way: by, maybeWritten: maybeWritten}
 	err := r.write()
-	unavailable := (*delivery.UnavailableError)(nil)
-	certain := !errors.As(err, &unavailable) || unavailable.Outcome != delivery.OutcomeUnknown
-	overtaken := errors.Is(err, errTwinWon) || s.engine.rolledBack(err)
-	if err != nil && certain && (len(together) > 1 || by == unlocked && overtaken) {
+	switch {
+	case err == nil:
+	case by == unlocked && isUnknown(err):
+		s.recordTogether(together, locked, err)
+		return
+	case len(together) > 1 || by == unlocked && s.runsAgain(err):
 		for _, alone := range together {
-			go s.recordTogether([]*submission{alone}, max(by, locked))
+			go s.recordTogether([]*submission{alone}, max(by, locked), r.maybeWritten)
 		}
 		return
 	}
@@ -209,7 +213,7 @@ func (s *Store) recordTogether(together []*submission, by way) {
 	}
 	for _, next := range []way{locked, adding} {
 		if len(left[next]) > 0 {
-			s.recordTogether(left[next], next)
+			s.recordTogether(left[next], next, r.maybeWritten)
 		}
 	}
 }

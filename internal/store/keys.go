@@ -60,7 +60,17 @@ const (
 
 // AddKey implements apikey.Store.
 func (s *Store) AddKey(ctx context.Context, key apikey.Key, by string) error {
-	return s.write(ctx, func(tx *gorm.DB) error { return s.addKey(tx, key, by) })
+	again := false
+	return s.write(ctx, func(tx *gorm.DB) error {
+		if again {
+			var added int64
+			if err := tx.Model(&keyRow{}).Where("id = ? AND hash = ?", key.ID, key.Hash[:]).Count(&added).Error; err != nil || added > 0 {
+				return err // an earlier run was committed
+			}
+		}
+		again = true
+		return s.addKey(tx, key, by)
+	})
 }
 
 func (s *Store) addKey(tx *gorm.DB, key apikey.Key, by string) error {
@@ -73,11 +83,16 @@ func (s *Store) addKey(tx *gorm.DB, key apikey.Key, by string) error {
 
 // RotateKey implements apikey.Store.
 func (s *Store) RotateKey(ctx context.Context, id string, successor apikey.Key, until time.Time, by string) error {
+	again := false
 	return s.write(ctx, func(tx *gorm.DB) error {
 		row, err := lockKey(tx, id)
 		if err != nil {
 			return err
 		}
+		if again && row.SuccessorID == optional(successor.ID) {
+			return nil // an earlier run was committed
+		}
+		again = true
 		key, err := row.key()
 		switch {
 		case err != nil:

@@ -75,7 +75,7 @@ func (s *Store) Schema(ctx context.Context) (found, needed int64, err error) {
 func (s *Store) schemaFound(ctx context.Context) (version int64, err error) {
 	db := s.prober.WithContext(ctx)
 	err = db.Model(&migrationRow{}).Where("is_applied").Select("coalesce(max(version_id), 0)").Row().Scan(&version)
-	if err != nil && !s.engine.transient(err) && !db.Migrator().HasTable(&migrationRow{}) {
+	if err != nil && s.sort(err) == none && !db.Migrator().HasTable(&migrationRow{}) {
 		return 0, errors.New("the database has no schema yet; run numora-delivery migrate")
 	}
 	return version, s.translate(err)

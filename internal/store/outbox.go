@@ -91,6 +91,9 @@ func (s *Store) Claim(ctx context.Context, request delivery.ClaimRequest) ([]del
 	var claimed []delivery.Claimed
 	var expiries uint64
 	err := s.write(ctx, func(tx *gorm.DB) error {
+		if committed, err := areClaimed(tx, claimed); committed || err != nil {
+			return err
+		}
 		claimed, expiries = nil, 0
 		now, err := s.now(tx)
 		if err != nil {
@@ -128,6 +131,23 @@ func (s *Store) Claim(ctx context.Context, request delivery.ClaimRequest) ([]del
 	s.tally.claims.Add(uint64(len(claimed)))
 	s.tally.expiries.Add(expiries)
 	return claimed, nil
+}
+
+// areClaimed tells whether an earlier run has committed what it claimed. It waits for that, if it is still about to: the
+// deliveries are locked for so long.
+func areClaimed(tx *gorm.DB, claimed []delivery.Claimed) (bool, error) {
+	if len(claimed) == 0 {
+		return false, nil
+	}
+	first := claimed[0].Claim
+	if _, err := lockDelivery(tx, target{first.DocumentID, first.Provider}); err != nil {
+		return false, err
+	}
+	var rows []claimRow
+	if err := tx.Where("execution_id = ?", first.ExecutionID).Limit(1).Find(&rows).Error; err != nil {
+		return false, fmt.Errorf("find a claim: %w", err)
+	}
+	return len(rows) > 0, nil
 }
 
 // claim moves a row on by a claim on it. expired tells whether the lease before had run out without a word.

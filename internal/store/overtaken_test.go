@@ -2,17 +2,13 @@ package store
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 
 	"github.com/numora/delivery/internal/delivery"
@@ -168,46 +164,6 @@ func wantTries(t *testing.T, s *Store, want map[string]int) {
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("tries are %v, want %v", got, want)
-	}
-}
-
-// The statement commits by itself: who loses the connection over it does not know what became of it.
-func TestRecord_ConnectionLostOverTheStatement_LeavesTheOutcomeOpen(t *testing.T) {
-	url := applicationURL(t)
-	s := migrated(t, url)
-	register(t, s)
-	other := opened(t, url, Options{})
-	meanwhile(t, s, func() {
-		run(t, other, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")
-	})
-	a := failedAttempt(1, "run-1", documentID, "dynamics365")
-	_, err := s.Record(t.Context(), []delivery.Attempt{a}, nil)
-	var unavailable *delivery.UnavailableError
-	if !errors.As(err, &unavailable) || unavailable.Outcome != delivery.OutcomeUnknown {
-		t.Errorf("got %v, want the outcome to be unknown", err)
-	}
-	if results, err := s.Record(t.Context(), []delivery.Attempt{a}, nil); err != nil || results[0].Result == delivery.Conflicting {
-		t.Errorf("sent again: %+v, %v", results, err)
-	}
-}
-
-func TestPostgres_WroteNothing_IsSaidOnlyOfWhatIsCertain(t *testing.T) {
-	e := &postgresEngine{}
-	for _, test := range []struct {
-		err  error
-		want bool
-	}{
-		{&pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "55P03"}, true},
-		{fmt.Errorf("wrapped: %w", &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "23514"}), true},
-		{errTwinWon, true},
-		{&pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "57P01"}, false},
-		{&pgconn.PgError{SeverityUnlocalized: "PANIC", Code: "XX000"}, false},
-		{io.ErrUnexpectedEOF, false},
-		{context.DeadlineExceeded, false},
-	} {
-		if got := e.wroteNothing(test.err); got != test.want {
-			t.Errorf("%v: %t, want %t", test.err, got, test.want)
-		}
 	}
 }
 

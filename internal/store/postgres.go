@@ -7,9 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +15,6 @@ import (
 
 	"github.com/XSAM/otelsql"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -43,8 +40,9 @@ type postgresEngine struct {
 	pool   *sql.DB
 	prober *sql.DB // one more connection, so that a probe does not wait for what reports wait for
 
-	fsyncOff atomic.Bool  // as it was found last, by a new session, a write or a probe
-	staleAt  atomic.Int64 // sessions opened before this instant, in Unix nanoseconds, are not used again
+	fsyncOff   atomic.Bool  // as it was found last, by a new session, a write or a probe
+	replicated atomic.Bool  // alike: whether commits wait for standbys
+	staleAt    atomic.Int64 // sessions opened before this instant, in Unix nanoseconds, are not used again
 
 	applicationRole string // see grants.go
 
@@ -61,6 +59,7 @@ func newPostgres(url string) (*postgresEngine, error) {
 		return nil, errors.New("it is not postgres://USER@HOST:PORT/DATABASE?OPTIONS")
 	}
 	followHosts(config)
+	config.OnNotice = noteWarning
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "numora-delivery"
 	}
@@ -87,11 +86,13 @@ func (e *postgresEngine) open(options Options) (pools, error) {
 }
 
 // sessionSettings hold in every session. A replica that hangs or vanishes in the middle of a transaction must
-// not keep a delivery locked for the others, nor those waiting for it a connection each. Planning costs about as much
+// not keep a delivery locked for the others, nor those waiting for it a connection each; no request has as long as a statement
+// may take. Planning costs about as much
 // as these statements do, and compiling plans more, so a session plans each once. Every row is found by an index, one after another: a join that reads all of a
 // table is the better plan while that is empty, and would be kept when it is not.
 const sessionSettings = `
 	SET default_transaction_isolation = 'read committed';
+	SET statement_timeout = '8s';
 	SET idle_in_transaction_session_timeout = '5s';
 	SET lock_timeout = '2s';
 	SET plan_cache_mode = force_generic_plan;
@@ -108,11 +109,11 @@ func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) err
 	if err := e.checkServer(ctx, conn); err != nil {
 		return err
 	}
-	var fsync, commit string
-	if err := conn.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_commit')").Scan(&fsync, &commit); err != nil {
+	var fsync, commit, standbys string
+	if err := conn.QueryRow(ctx, "SELECT "+durability).Scan(&fsync, &commit, &standbys); err != nil {
 		return err
 	}
-	e.fsyncOff.Store(fsync != "on")
+	e.noteServer(fsync, standbys)
 	if commit != "remote_apply" {
 		commit = "on"
 	}
@@ -197,19 +198,26 @@ func (e *postgresEngine) checkSession(ctx context.Context, conn *pgx.Conn) error
 // session that does not commit as ours do is not ours.
 func (e *postgresEngine) now(tx *gorm.DB) (instant, error) {
 	var now instant
-	var fsync, commit string
-	row := tx.Raw("SELECT clock_timestamp(), current_setting('fsync'), current_setting('synchronous_commit')").Row()
-	if err := row.Scan(&now, &fsync, &commit); err != nil {
+	var fsync, commit, standbys string
+	if err := tx.Raw("SELECT clock_timestamp(), "+durability).Row().Scan(&now, &fsync, &commit, &standbys); err != nil {
 		return now, err
 	}
-	return now, e.noteSession(fsync, commit)
+	return now, e.noteSession(fsync, commit, standbys)
 }
 
 func (e *postgresEngine) clock() clause.Expr { return gorm.Expr("clock_timestamp()") }
 
-// noteSession looks at the settings that durability rests on, as a session has them now.
-func (e *postgresEngine) noteSession(fsync, synchronousCommit string) error {
+// durability is what durability rests on, as a session has it now.
+const durability = "current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit, current_setting('synchronous_standby_names') AS standbys"
+
+func (e *postgresEngine) noteServer(fsync, standbys string) {
 	e.fsyncOff.Store(fsync != "on")
+	e.replicated.Store(standbys != "")
+}
+
+// noteSession looks at what durability rests on.
+func (e *postgresEngine) noteSession(fsync, synchronousCommit, standbys string) error {
+	e.noteServer(fsync, standbys)
 	if synchronousCommit != "on" && synchronousCommit != "remote_apply" {
 		e.dropSessions()
 		return errPooler
@@ -221,12 +229,12 @@ func (e *postgresEngine) noteSession(fsync, synchronousCommit string) error {
 func (e *postgresEngine) equals(column string) string { return column + ` COLLATE "C" = ?` }
 
 func (e *postgresEngine) checkWritable(ctx context.Context, db *gorm.DB) error {
-	var fsync, readOnly string
-	row := db.WithContext(ctx).Raw("SELECT current_setting('fsync'), current_setting('transaction_read_only')").Row()
-	if err := row.Scan(&fsync, &readOnly); err != nil {
+	var fsync, commit, standbys, readOnly string
+	row := db.WithContext(ctx).Raw("SELECT " + durability + ", current_setting('transaction_read_only')").Row()
+	if err := row.Scan(&fsync, &commit, &standbys, &readOnly); err != nil {
 		return err
 	}
-	e.fsyncOff.Store(fsync != "on")
+	e.noteServer(fsync, standbys)
 	if readOnly == "on" {
 		e.dropSessions()
 		return errReadOnlyPostgres
@@ -261,7 +269,7 @@ func (e *postgresEngine) migrate(ctx context.Context, waits func(reason error)) 
 		if err == nil {
 			err = e.grant(ctx, pool)
 		}
-		if !e.rolledBack(err) || ctx.Err() != nil {
+		if e.sort(err) != rolledBack || ctx.Err() != nil {
 			return errors.Join(err, pool.Close())
 		}
 		if waits != nil {
@@ -292,55 +300,6 @@ func (e *postgresEngine) prepareMigration(ctx context.Context, conn *pgx.Conn) e
 	}
 	_, err := conn.Exec(ctx, "SET lock_timeout = '1500ms'")
 	return err
-}
-
-func (e *postgresEngine) rolledBack(err error) bool {
-	var failure *pgconn.PgError
-	if !errors.As(err, &failure) {
-		return false
-	}
-	switch failure.Code {
-	case "40001", "40P01", "55P03": // serialization, deadlock, lock not had in time
-		return true
-	}
-	return false
-}
-
-// transient goes by SQLSTATE, never by text: connections (08), rolled back (40), resources (53), locks not
-// had in time (55P03), an operator's or time-out's doing (57), rights that were taken (42501), the system's
-// own trouble (58), a primary that became a standby (25006), prepared statements that a pooler mixed up (26000,
-// 42P05). Where the sessions that are open are of no use any more, it drops them.
-func (e *postgresEngine) transient(err error) bool {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		return true // whatever the reason, nothing can have happened
-	}
-	if pgconn.Timeout(err) && !pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) {
-		e.dropSessions() // the server is gone, and so are the sessions that were on it
-		return true
-	}
-	var failure *pgconn.PgError
-	if errors.As(err, &failure) {
-		switch failure.Code {
-		case "55P03", "42501":
-			return true
-		case "25006", "26000", "42P05", "57P01":
-			e.dropSessions()
-			return true
-		}
-		for _, class := range []string{"08", "40", "53", "57", "58"} {
-			if strings.HasPrefix(failure.Code, class) {
-				return true
-			}
-		}
-		return false
-	}
-	var network net.Error
-	return errors.Is(err, errReadOnlyPostgres) || errors.Is(err, errServer) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
-		errors.Is(err, io.EOF) ||
-		errors.As(err, &network) || pgconn.SafeToRetry(err)
 }
 
 func (e *postgresEngine) named() map[string]*sql.DB { return map[string]*sql.DB{"postgres": e.pool} }

@@ -31,7 +31,7 @@ var (
 const (
 	givenReports = `unnest(?::text[], ?::text[], ?::text[]) AS given (document_id, provider, execution_id)`
 	isRecorded   = `(SELECT true FROM delivery_attempts AS attempt WHERE attempt.execution_id = given.execution_id)`
-	readBesides  = `clock_timestamp() AS now, current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit`
+	readBesides  = `clock_timestamp() AS now, ` + durability
 )
 
 var (
@@ -86,9 +86,9 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	defer rows.Close() // its error is that of rows.Err
 	found, seen := freshDeliveries{}, make(map[target]bool, len(entries))
 	var recorded bool
-	var fsync, synchronousCommit string
+	var fsync, synchronousCommit, standbys string
 	var row freshDelivery
-	columns := append([]any{&found.now, &fsync, &synchronousCommit, orZero[bool]{&recorded}, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
+	columns := append([]any{&found.now, &fsync, &synchronousCommit, &standbys, orZero[bool]{&recorded}, (*optional)(&row.place), (*optional)(&row.version)}, destinations(knownColumns, &row.deliveryRow)...)
 	for rows.Next() { // for each report, or once at least; and what is locked last comes last, with the time of that
 		if err := rows.Scan(columns...); err != nil {
 			return freshDeliveries{}, err
@@ -106,7 +106,7 @@ func (e *postgresEngine) readFresh(db *gorm.DB, entries []*entry, locking bool) 
 	if len(entries) == 0 {
 		return found, nil
 	}
-	return found, e.noteSession(fsync, synchronousCommit)
+	return found, e.noteSession(fsync, synchronousCommit, standbys)
 }
 
 func (e *postgresEngine) keep(db *gorm.DB, attempts []attemptRow, deliveries []*freshDelivery) (moved []*freshDelivery, err error) {
@@ -138,13 +138,6 @@ func (e *postgresEngine) keepError(err error) error {
 		return errTwinWon
 	}
 	return err
-}
-
-// wroteNothing goes by what PostgreSQL says: after an ERROR it has undone the statement. A connection that was lost or
-// ended says nothing.
-func (e *postgresEngine) wroteNothing(err error) bool {
-	var failure *pgconn.PgError
-	return errors.As(err, &failure) && failure.SeverityUnlocalized == "ERROR" || pgconn.SafeToRetry(err) || errors.Is(err, errTwinWon)
 }
 
 // optimistic is worth it: a transaction with locks takes twice as many round trips.

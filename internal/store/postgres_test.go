@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"gorm.io/gorm"
 
 	"github.com/numora/delivery/internal/delivery"
 	"github.com/numora/delivery/internal/store/storetest"
@@ -172,30 +171,6 @@ func checkNotExecuted(t *testing.T, err error) {
 	t.Helper()
 	if unavailable := (*delivery.UnavailableError)(nil); !errors.As(err, &unavailable) || unavailable.Outcome != delivery.NotExecuted {
 		t.Errorf("got %v, want the store unavailable and nothing executed", err)
-	}
-}
-
-// A connection that is lost before the commit has written nothing; one that is lost at the commit may have.
-func TestPostgres_LostConnection_TellsWhatBecameOfTheWrite(t *testing.T) {
-	s := migrated(t, applicationURL(t))
-	register(t, s)
-	lose := func(tx *gorm.DB) error {
-		return tx.Exec("SELECT pg_terminate_backend(pg_backend_pid())").Error
-	}
-	for name, test := range map[string]struct {
-		do   func(tx *gorm.DB) error
-		want delivery.Outcome
-	}{
-		"BeforeTheCommit": {lose, delivery.NotExecuted},
-		"AtTheCommit":     {func(tx *gorm.DB) error { _ = lose(tx); return nil }, delivery.OutcomeUnknown},
-	} {
-		t.Run(name, func(t *testing.T) {
-			err := s.write(t.Context(), test.do)
-			if unavailable := (*delivery.UnavailableError)(nil); !errors.As(err, &unavailable) || unavailable.Outcome != test.want {
-				t.Errorf("got %v, want the store unavailable and %s", err, test.want)
-			}
-			register(t, s) // the next write has a new connection
-		})
 	}
 }
 

@@ -32,6 +32,8 @@ type recording struct {
 	submissions []*submission
 	way         way
 
+	maybeWritten error // why nobody knows whether an earlier run for these submissions was committed; nil when none was
+
 	entries  []*entry
 	left     map[*submission]way // to be recorded in another way
 	expiries uint64              // leases that had run out, and which a report ended
@@ -57,7 +59,8 @@ func (t target) compare(other target) int {
 // write records, by the first deadline that a submission has. A transaction that finds itself overtaken is rolled
 // back whole and run again, so that nothing which depended on being first, such as an added delivery, is left
 // behind. It then finds what overtook it, which is committed by then: so it ends. A single submission waits for a
-// lock again, too; several had better do so apart. A panic is an error of the reports that it befalls: it must neither end the
+// lock again, too, or looks for a connection that holds; several had better do so apart. When nobody knows whether a transaction
+// was committed, it is run again as well: it finds its attempts, by their ids, or adds them. A panic is an error of the reports that it befalls: it must neither end the
 // process nor the writer, of which there may be one only.
 func (r *recording) write() (err error) {
 	defer func() {
@@ -71,8 +74,8 @@ func (r *recording) write() (err error) {
 	if r.way == unlocked {
 		err = r.s.writeUnlocked(ctx, r.run)
 	} else {
-		err = r.s.writeAgain(ctx, r.run, func(err error) bool {
-			return errors.Is(err, errTwinWon) || len(r.submissions) == 1 && r.s.engine.rolledBack(err)
+		err = r.s.runUntilKnown(ctx, &r.maybeWritten, r.run, func(err error) bool {
+			return errors.Is(err, errTwinWon) || len(r.submissions) == 1 && r.s.runsAgain(err)
 		})
 	}
 	if err == nil {
@@ -88,7 +91,7 @@ func (r *recording) run(db *gorm.DB) error {
 			return err
 		}
 	}
-	found, err := r.s.engine.readFresh(db, r.open(), r.way != unlocked)
+	found, err := r.s.engine.readFresh(db, r.unsettled(), r.way != unlocked)
 	if err != nil {
 		return fmt.Errorf("read deliveries: %w", err)
 	}
@@ -99,6 +102,9 @@ func (r *recording) run(db *gorm.DB) error {
 		if err := r.settleRecorded(db); err != nil {
 			return err
 		}
+	}
+	if r.way == unlocked && r.s.engine.awaitsStandbys() {
+		r.leaveReplays()
 	}
 	deliveries := make(map[target]*freshDelivery, len(found.deliveries))
 	for _, d := range found.deliveries {
@@ -124,21 +130,21 @@ func (r *recording) begin() {
 	}
 }
 
-// open returns the entries without a result.
-func (r *recording) open() []*entry {
-	open := make([]*entry, 0, len(r.entries))
+// unsettled returns the entries without a result.
+func (r *recording) unsettled() []*entry {
+	unsettled := make([]*entry, 0, len(r.entries))
 	for _, e := range r.entries {
 		if e.result.Result == "" {
-			open = append(open, e)
+			unsettled = append(unsettled, e)
 		}
 	}
-	return open
+	return unsettled
 }
 
-// fresh returns the open entries that are to be stored: of each execution id the first.
+// fresh returns the unsettled entries that are to be stored: of each execution id the first.
 func (r *recording) fresh() []*entry {
 	seen := make(map[string]bool, len(r.entries))
-	return slices.DeleteFunc(r.open(), func(e *entry) bool {
+	return slices.DeleteFunc(r.unsettled(), func(e *entry) bool {
 		twin := seen[e.ExecutionID]
 		seen[e.ExecutionID] = true
 		return twin
@@ -147,9 +153,9 @@ func (r *recording) fresh() []*entry {
 
 // settleRecorded settles the entries whose execution id is recorded already.
 func (r *recording) settleRecorded(tx *gorm.DB) error {
-	open := r.open()
-	ids := make([]string, len(open))
-	for i, e := range open {
+	unsettled := r.unsettled()
+	ids := make([]string, len(unsettled))
+	for i, e := range unsettled {
 		ids[i] = e.ExecutionID
 	}
 	var rows []attemptRow
@@ -160,8 +166,13 @@ func (r *recording) settleRecorded(tx *gorm.DB) error {
 	for _, row := range rows {
 		recorded[row.ExecutionID] = row.attempt()
 	}
-	for _, e := range open {
-		if original, ok := recorded[e.ExecutionID]; ok {
+	for _, e := range unsettled {
+		original, ok := recorded[e.ExecutionID]
+		switch {
+		case !ok:
+		case r.maybeWritten != nil && original.ID == e.ID: // it was
+			e.result = delivery.Recorded{Result: delivery.Created, Attempt: original}
+		default:
 			e.result = compare(e.Attempt, original)
 		}
 	}
@@ -176,7 +187,7 @@ func (r *recording) settleTwins() {
 			stored[e.ExecutionID] = e.result.Attempt
 		}
 	}
-	for _, e := range r.open() {
+	for _, e := range r.unsettled() {
 		e.result = compare(e.Attempt, stored[e.ExecutionID])
 	}
 }
@@ -187,6 +198,16 @@ func compare(a, original delivery.Attempt) delivery.Recorded {
 		return delivery.Recorded{Result: delivery.Conflicting, Differing: differing}
 	}
 	return delivery.Recorded{Result: delivery.Replayed, Attempt: original}
+}
+
+// leaveReplays leaves the submissions that would be acknowledged by what was read alone.
+func (r *recording) leaveReplays() {
+	for _, e := range r.entries {
+		if e.result.Result == delivery.Replayed {
+			r.left[e.of] = locked
+		}
+	}
+	r.dropLeft()
 }
 
 // leaveMissing leaves the submissions that something has to be added for, or asked: a delivery is missing, and
@@ -261,10 +282,13 @@ func (r *recording) keep(db *gorm.DB, attempts []attemptRow, deliveries []*fresh
 		}
 	}
 	moved, err := r.s.engine.keep(db, attempts, deliveries)
+	if r.way == unlocked {
+		if err == nil {
+			err = r.s.engine.confirmed(db)
+		}
+		err = r.s.committed(err)
+	}
 	switch {
-	case err != nil && r.way == unlocked && !r.s.engine.wroteNothing(err):
-		_ = r.s.engine.transient(err) // which also drops sessions that are of no use any more
-		return nil, &delivery.UnavailableError{Outcome: delivery.OutcomeUnknown, Cause: err}
 	case err != nil:
 		return nil, fmt.Errorf("add attempts and move deliveries on: %w", err)
 	case r.way != unlocked && len(moved) < len(deliveries):

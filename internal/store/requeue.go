@@ -18,7 +18,6 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 	var began bool
 	var expiries uint64
 	err := s.write(ctx, func(tx *gorm.DB) error {
-		began, expiries = false, 0
 		if err := requireDocument(tx, requeue.DocumentID); err != nil {
 			return err
 		}
@@ -33,6 +32,15 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 		if err != nil {
 			return err
 		}
+		if began {
+			if committed, err := isRequeued(tx, requeue.ID); err != nil {
+				return err
+			} else if committed {
+				requeued, err = findDelivery(tx, now, key)
+				return err
+			}
+		}
+		began, expiries = false, 0
 		before := row.standing()
 		began, err = begins(row, before, requeue.Force, now)
 		if err != nil {
@@ -65,6 +73,15 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 		s.tally.expiries.Add(expiries)
 	}
 	return requeued, nil
+}
+
+// isRequeued tells whether an earlier run was committed. Whoever has the lock on the delivery knows.
+func isRequeued(tx *gorm.DB, entryID string) (bool, error) {
+	var found int64
+	if err := tx.Model(&auditRow{}).Where("id = ?", entryID).Count(&found).Error; err != nil {
+		return false, fmt.Errorf("find an audit entry: %w", err)
+	}
+	return found > 0, nil
 }
 
 // begins tells whether a requeue starts the delivery anew, or finds nothing to do; an error says why it must not.

@@ -18,8 +18,6 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-	modernc "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/numora/delivery/internal/delivery"
 )
@@ -166,26 +164,6 @@ func (e *sqliteEngine) migrate(ctx context.Context, _ func(reason error)) error 
 		return fmt.Errorf("lock for migration: %w", err)
 	}
 	return errors.Join(migrateUp(ctx, goose.DialectSQLite3, e.pools[0]), lock.Unlock())
-}
-
-// rolledBack is never so: with one writer, who has the lock finishes.
-func (e *sqliteEngine) rolledBack(error) bool { return false }
-
-func (e *sqliteEngine) transient(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return true
-	}
-	var failure *modernc.Error
-	if !errors.As(err, &failure) {
-		return false
-	}
-	switch failure.Code() & 0xff { // the primary code
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
-		sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL,
-		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB:
-		return true
-	}
-	return false
 }
 
 func (e *sqliteEngine) named() map[string]*sql.DB {

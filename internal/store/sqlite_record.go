@@ -44,9 +44,6 @@ func (e *sqliteEngine) keep(tx *gorm.DB, attempts []attemptRow, deliveries []*fr
 	return deliveries, tx.Save(&rows).Error
 }
 
-// wroteNothing is true of whatever fails before the commit.
-func (e *sqliteEngine) wroteNothing(error) bool { return true }
-
 // limit does nothing: there is no connection to keep it.
 func (e *sqliteEngine) limit(session *gorm.DB) (limited *gorm.DB, release func()) {
 	return session, func() {}

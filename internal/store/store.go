@@ -26,14 +26,15 @@
 //     reads their bodies. A transaction takes 256 attempts at most.
 //   - Each report has its own result. None is acknowledged before the commit of its transaction; those that share one
 //     are acknowledged in the order in which they came, which is also that of recorded_at within a delivery.
-//   - A transaction that fails and has certainly written nothing is undone for all, and each of its reports recorded
-//     once more by itself, beside the next ones: a report that cannot be written, or whose delivery somebody else
-//     keeps locked, fails alone. When nobody knows whether a commit succeeded, each is told so.
+//   - A transaction that fails is undone for all, and each of its reports recorded once more by itself, beside the next
+//     ones: a report that cannot be written, or whose delivery somebody else keeps locked, fails alone. When nobody knows
+//     whether a commit succeeded, its reports are recorded again until that is known: an attempt that is found under its
+//     own id was created. Only when the time is over first, a report is told that nobody knows.
 //   - What has little more time left than a statement may wait for a lock is recorded in a transaction: given up, that
 //     has certainly written nothing, while a statement that commits by itself may yet be done.
 //   - A client that hangs up changes nothing. When a report's time is over, it is taken back if nobody has begun to
 //     write it; else the transaction ends by the first deadline that one of its reports has, and the others, which
-//     have time left, are recorded once more by themselves, where it certainly wrote nothing.
+//     have time left, are recorded once more by themselves.
 //   - Closing the store refuses new reports and waits for those that it has, which are recorded, or refused when their
 //     time is over.
 //   - The spans of a shared transaction belong to the trace of the report with the first deadline.
@@ -91,6 +92,7 @@ type Store struct {
 	prober  *gorm.DB
 
 	schemaServes atomic.Bool // see requireSchema
+	broken       atomic.Bool // see checkStorage
 	clockOffset  atomic.Int64
 	tally        tally
 	group        group
@@ -130,8 +132,20 @@ type engine interface {
 	limit(session *gorm.DB) (limited *gorm.DB, release func())
 	// optimistic tells whether it is of use to call readFresh and keep outside of a transaction, without locks.
 	optimistic() bool
-	// wroteNothing tells whether an error of keep, outside of a transaction, means that certainly nothing was written.
-	wroteNothing(err error) bool
+	// sort tells what an error means for its transaction, as long as that was not committing.
+	sort(err error) failure
+	// certain tells whether an error of a commit, or of a statement that commits by itself, says what became of it: nothing.
+	certain(err error) bool
+	// confirmed returns an error when a session, which is a connection of its own, has committed and the answer to that must not
+	// be relied on.
+	confirmed(session *gorm.DB) error
+	// awaitsStandbys tells whether a commit waits for other machines to have it, as was found last: then what can be read may
+	// not be there yet, and only the commit of a transaction that wrote something tells that it is.
+	awaitsStandbys() bool
+	// writeSomething makes tx one that wrote something.
+	writeSomething(tx *gorm.DB) error
+	// tryStorage needs room within tx, and leaves nothing behind.
+	tryStorage(tx *gorm.DB) error
 	// isOneOf writes the condition that a text column has one of values.
 	isOneOf(column string, values []string) (condition string, argument any)
 	// sealing makes sure that no other server seals until tx ends; it tells when another one does.
@@ -158,11 +172,6 @@ type engine interface {
 	// migrate brings the schema up to this binary's level; several may try at once. It tells waits, if that is
 	// given, why it has to try again.
 	migrate(ctx context.Context, waits func(reason error)) error
-	// rolledBack tells whether an error means that the transaction was rolled back and may be run again at once.
-	rolledBack(err error) bool
-	// transient tells whether an error of the driver will pass by itself or by an operator's hand, so that
-	// the same request may succeed later.
-	transient(err error) bool
 	// named returns the pools by the names that metrics give them.
 	named() map[string]*sql.DB
 	close() error
@@ -189,7 +198,7 @@ func newEngine(url string) (engine, error) {
 }
 
 // Open opens the database that url names: sqlite:PATH or postgres://…. It does not migrate, and does not
-// wait for the database to answer; Ready does.
+// wait for the database to answer; Ready does. When the disk is full or fails, that is an *UnavailableError.
 func Open(url string, options Options) (*Store, error) {
 	engine, err := newEngine(url)
 	if err != nil {
@@ -197,13 +206,13 @@ func Open(url string, options Options) (*Store, error) {
 	}
 	opened, err := engine.open(options)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
+		return nil, errors.Join(openError(err), engine.close())
 	}
 	s := &Store{engine: engine, options: options}
 	s.group.s = s
 	for pool, dialector := range map[**gorm.DB]gorm.Dialector{&s.writer: opened.writer, &s.reader: opened.reader, &s.prober: opened.prober} {
 		if *pool, err = gorm.Open(dialector, gormConfig()); err != nil {
-			return nil, errors.Join(fmt.Errorf("open the database: %w", err), engine.close())
+			return nil, errors.Join(openError(err), engine.close())
 		}
 	}
 	return s, nil
@@ -246,30 +255,15 @@ func (s *Store) adjusted(now instant) instant {
 }
 
 // write runs do in one transaction that commits durably before write returns nil. What do returns
-// otherwise comes back, the engine's errors translated, and nothing was written. A transaction that was
-// overtaken or rolled back through no fault of its own is run again, from the beginning, until the caller's
-// deadline: do must not rely on what an earlier run of it left behind.
+// otherwise comes back, the engine's errors translated, and nothing was written; unless it says that nobody knows. A
+// transaction that was rolled back through no fault of its own, or of which nobody knows whether it was committed, is run
+// again, from the beginning, until the caller's deadline: do must not rely on what an earlier run of it left behind, but
+// must find what that may have committed.
 func (s *Store) write(ctx context.Context, do func(tx *gorm.DB) error) error {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadlineOf(ctx))
 	defer cancel()
-	return s.writeAgain(ctx, do, s.engine.rolledBack)
-}
-
-// writeAgain is write, but ctx ends at its deadline alone, and again tells after which errors the transaction is run
-// again.
-func (s *Store) writeAgain(ctx context.Context, do func(tx *gorm.DB) error, again func(error) bool) error {
-	if err := s.requireSchema(ctx); err != nil {
-		return err
-	}
-	for {
-		err := s.writeOnce(ctx, do)
-		if !again(err) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return delivery.Unavailable(err)
-		}
-	}
+	var unknown error
+	return s.runUntilKnown(ctx, &unknown, do, s.runsAgain)
 }
 
 // deadlineOf returns when a write has to be done. It ends with that alone: a client that hangs up must not decide whether
@@ -281,28 +275,38 @@ func deadlineOf(ctx context.Context) time.Time {
 	return time.Now().Add(writeTimeout)
 }
 
+// writeOnce runs do in one transaction, on a connection of its own. Where a commit waits for standbys, the transaction writes in
+// any case: what do may only have read is not to be acknowledged before they have it, too.
 func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error {
-	tx := s.writer.WithContext(ctx).Begin()
-	if tx.Error != nil {
-		return s.translate(tx.Error)
-	}
-	finished := false
-	defer func() {
-		if !finished {
-			tx.Rollback() // its error adds nothing: the connection is dropped when it fails
+	return s.writer.WithContext(ctx).Connection(func(session *gorm.DB) error {
+		tx := session.Session(&gorm.Session{NewDB: true}).Begin()
+		if tx.Error != nil {
+			return tx.Error
 		}
-	}()
-	if err := do(tx); err != nil {
-		return s.translate(err)
-	}
-	if err := s.requireDurable(); err != nil {
-		return err
-	}
-	finished = true
-	if err := tx.Commit().Error; err != nil {
-		return &delivery.UnavailableError{Outcome: delivery.OutcomeUnknown, Cause: err}
-	}
-	return nil
+		finished := false
+		defer func() {
+			if !finished {
+				tx.Rollback() // its error adds nothing: the connection is dropped when it fails
+			}
+		}()
+		if err := do(tx); err != nil {
+			return err
+		}
+		if s.engine.awaitsStandbys() {
+			if err := s.engine.writeSomething(tx); err != nil {
+				return err
+			}
+		}
+		if err := s.requireDurable(); err != nil {
+			return err
+		}
+		finished = true
+		err := tx.Commit().Error
+		if err == nil {
+			err = s.engine.confirmed(session)
+		}
+		return s.committed(err)
+	})
 }
 
 // writeUnlocked runs do, which writes with one statement, on one session without a transaction, by ctx's deadline alone.
@@ -346,22 +350,16 @@ func (s *Store) requireDurable() error {
 	return nil
 }
 
-// translate makes an *UnavailableError of an engine's error that will pass, unless it is one. Nothing was written then.
-func (s *Store) translate(err error) error {
-	unavailable := (*delivery.UnavailableError)(nil)
-	if !errors.As(err, &unavailable) && s.engine.transient(err) {
-		return delivery.Unavailable(err)
-	}
-	return err
-}
-
 // Ready returns nil when the database answers, its schema is at least what this binary needs, and it takes
-// writes and keeps what is acknowledged; else an *UnavailableError.
+// writes, has room for them and keeps what is acknowledged; else an *UnavailableError.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return delivery.Unavailable(err)
 	}
 	if err := s.engine.checkWritable(ctx, s.prober.WithContext(ctx)); err != nil {
+		return delivery.Unavailable(err)
+	}
+	if err := s.checkStorage(ctx); err != nil {
 		return delivery.Unavailable(err)
 	}
 	return s.requireDurable()

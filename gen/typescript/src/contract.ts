@@ -1205,7 +1205,8 @@ export interface components {
         /**
          * @description The server cannot work now. `outcome` tells whether the request certainly had no effect
          *     (`not_executed`) or may have had one (`outcome_unknown`); sending the same request again is safe in
-         *     both cases.
+         *     both cases. The server looks for itself what became of a write that it lost sight of, for as long as the
+         *     request may take: only then it is unknown.
          */
         Unavailable: {
             headers: {
