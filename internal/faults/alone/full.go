@@ -62,7 +62,7 @@ func FullPostgres(ctx context.Context, options Options) (Result, error) {
 // FullPostgresLog lets the disk that PostgreSQL's log is on become full, over which it panics again and again, and may end; then
 // it is started again when there is room.
 func FullPostgresLog(ctx context.Context, options Options) (Result, error) {
-	return fullPostgres(ctx, options, 160*mebibyte, 40*mebibyte, true, func(small, elsewhere string) cluster.Options {
+	return fullPostgres(ctx, options, 160*mebibyte, 8*mebibyte, true, func(small, elsewhere string) cluster.Options {
 		return cluster.Options{DataDirectory: filepath.Join(elsewhere, "data"), WALDirectory: filepath.Join(small, "wal")}
 	})
 }
