@@ -106,6 +106,12 @@ var wrongs = map[string]struct {
 	"TwoHoldersAtOnce": {"leases", "was with c1 and with c9 at once", func(r *Run) {
 		claimErpAgain(r, "c9", "k1", r.Operations[claimErp].Call+1)
 	}},
+	"LeasedRequeued": {"porcupine", "delivery crm of document e: no order", func(r *Run) {
+		r.Operations[readShed] = Operation{
+			Kind: Requeue, DocumentID: "e", Provider: "crm", HTTP: 200, Outcome: Done, Call: r.Operations[readShed].Call, Return: r.Operations[readShed].Return,
+			Delivery: &Delivery{DocumentID: "e", Provider: "crm", State: "ready", RequeuedAt: pointer(at(readShed, 0))},
+		}
+	}},
 	"HandedOutTwice": {"leases", "c2 was handed out twice", func(r *Run) { r.Operations[claimCrm].Leases[1].ExecutionID = "c2" }},
 	"OtherKey": {"leases", "was not requeued between them", func(r *Run) {
 		claimErpAgain(r, "c9", "k9", r.Operations[outboxLate].Return)
@@ -184,6 +190,23 @@ func shuffle(o *Operation) {
 
 func TestCheck_RightHistory(t *testing.T) {
 	for _, f := range newSmallHistory().Check() {
+		t.Errorf("%s: %s", f.Check, f.What)
+	}
+}
+
+// TestCheck_SlowClaims: who claimed first, but was held up, may have got a lease after the one that was claimed later.
+func TestCheck_SlowClaims(t *testing.T) {
+	claim := func(id string, call, at, back time.Duration) Operation {
+		return Operation{
+			Kind: Claim, Provider: "crm", Worker: id, Limit: 1, LeaseSeconds: 10, HTTP: 200, Outcome: Done, Call: call, Return: back,
+			Leases: []Lease{{ExecutionID: id, DocumentID: "d", Provider: "crm", DeliveryKey: "k", ExpiresAt: simBegan.Add(at + 10*time.Second)}},
+		}
+	}
+	run := &Run{Began: simBegan, Lasted: time.Minute, Deadline: 20 * time.Second, Operations: []Operation{
+		claim("c2", 1*time.Second, 1500*time.Millisecond, 2*time.Second),
+		claim("c1", 0, 14*time.Second, 15*time.Second),
+	}}
+	for _, f := range run.Check() {
 		t.Errorf("%s: %s", f.Check, f.What)
 	}
 }

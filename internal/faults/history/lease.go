@@ -11,15 +11,11 @@ const (
 )
 
 // mayBeOver tells whether the lease may be over at some moment up to by. What had returned before from has happened;
-// all else that may end it or give it another end, and was called up to by, may have happened or not.
+// all else that may end it or give it another end, and was called up to by, may have happened or not. A requeue ends no
+// lease: it is refused while one is open.
 func (l *lease) mayBeOver(x *index, from, by time.Duration) bool {
 	for _, o := range l.releases {
 		if o.mayHaveDone() && o.Call <= by {
-			return true
-		}
-	}
-	for _, o := range l.of.requeues {
-		if o.Call <= by && o.mayHaveBegunAfter(x, l.claim.Call-ahead) {
 			return true
 		}
 	}

@@ -192,7 +192,7 @@ func (s *simulation) work(client int, held []Lease, now time.Duration) *Operatio
 	i := s.random.IntN(len(held))
 	l := held[i]
 	choice := s.random.IntN(10)
-	if choice > 3 {
+	if choice > 3 && s.random.IntN(4) > 0 { // else it is used again, though it is over
 		s.held[client] = slices.Delete(held, i, i+1)
 	}
 	switch {
