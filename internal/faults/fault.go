@@ -29,8 +29,9 @@ const (
 	recoveryLimit = 30 * time.Second
 	// soon is the limit where PostgreSQL takes connections again, or answers them.
 	soon = time.Second
-	// calm is the time between two faults.
-	calm = 400 * time.Millisecond
+	// calm is the time between two faults, in the short run and in a long one, which is to get a lot done as well.
+	calm     = 400 * time.Millisecond
+	longCalm = 2500 * time.Millisecond
 	// feelLimit is how long it may take until a fault is felt.
 	feelLimit = 10 * time.Second
 )

@@ -40,7 +40,7 @@ func command() int {
 	var s settings
 	flag.Float64Var(&s.minutes, "minutes", 0, "for how many minutes faults go on; 0: until each has been once")
 	flag.Uint64Var(&s.seed, "seed", 0, "what all decisions follow from; 0: any")
-	flag.IntVar(&s.clients, "clients", 16, "how many clients there are")
+	flag.IntVar(&s.clients, "clients", 24, "how many clients there are")
 	flag.StringVar(&s.keep, "keep", "", "keep history and logs in this `directory`, which must not exist, also when nothing was found")
 	flag.StringVar(&s.only, "only", "", "inflict only these `faults`, a list with commas")
 	flag.StringVar(&s.judge, "judge", "", "judge the kept history in this `file` again")

@@ -20,7 +20,7 @@ type report struct {
 	directory string // of what was kept
 	lasted    time.Duration
 	happened  []happened
-	proofs    []proof
+	proven    []proven
 	findings  []history.Finding
 	invalid   []string // why nothing can be said
 	tally     workers.Tally
@@ -149,9 +149,16 @@ func (p *report) printFaults(to io.Writer) {
 }
 
 func (p *report) printProofs(to io.Writer) {
-	for _, found := range p.proofs {
-		_, _ = fmt.Fprintf(to, "%s: %s (%s)\n", found.name, found.says, found.took.Round(time.Millisecond))
+	if len(p.proven) == 0 {
+		return
 	}
+	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "ALONE\tCOUNT\tACKNOWLEDGED\tRECOVERY WORST\tFOUND")
+	for _, each := range p.proven {
+		r := each.result
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%d\n", each.name, r.Faults, r.Acknowledged, r.Recovery.Round(time.Millisecond), len(r.Findings))
+	}
+	_ = table.Flush() // to where the exit code tells enough
 }
 
 func (p *report) printDoubts(to io.Writer) {

@@ -41,20 +41,14 @@ type rig struct {
 }
 
 // build starts everything but the load.
-func build(ctx context.Context, s settings, directory string) (r *rig, err error) {
-	r = &rig{settings: s, directory: directory, program: workers.Program(s.binary), random: rand.New(rand.NewPCG(s.seed, 1<<32))} // #nosec G404 -- to be made again by its seed
+func build(ctx context.Context, s settings, program workers.Program, directory string) (r *rig, err error) {
+	r = &rig{settings: s, directory: directory, program: program, random: rand.New(rand.NewPCG(s.seed, 1<<32))} // #nosec G404 -- to be made again by its seed
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
 			r = nil
 		}
 	}()
-	if r.program == "" {
-		progress("building the server")
-		if r.program, err = workers.Build(ctx, directory); err != nil {
-			return r, err
-		}
-	}
 	progress("starting PostgreSQL and %d servers", replicas)
 	if r.cluster, err = cluster.Start(ctx, cluster.Options{MaxConnections: maxConnections}); err != nil {
 		return r, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/numora/delivery/internal/faults/history"
+	"github.com/numora/delivery/internal/faults/workers"
 )
 
 const (
@@ -59,10 +60,17 @@ func makeDirectory(keep string) (string, error) {
 
 // fill does everything that a report tells of.
 func (p *report) fill(ctx context.Context) (err error) {
-	if err := p.standAlone(ctx); err != nil {
+	program := workers.Program(p.settings.binary)
+	if program == "" {
+		progress("building the server")
+		if program, err = workers.Build(ctx, p.directory); err != nil {
+			return err
+		}
+	}
+	if err := p.standAlone(ctx, program); err != nil || !p.settings.wantsLoad() {
 		return err
 	}
-	r, err := build(ctx, p.settings, p.directory)
+	r, err := build(ctx, p.settings, program, p.directory)
 	if err != nil {
 		return err
 	}
@@ -109,6 +117,10 @@ func (p *report) underLoad(ctx context.Context, r *rig) error {
 	}
 	end := time.Now().Add(time.Duration(p.settings.minutes * float64(time.Minute)))
 	judged := time.Now()
+	between := longCalm
+	if dealer.short {
+		between = calm
+	}
 	for number := 0; dealer.short || time.Now().Before(end); number++ {
 		f, found := dealer.next()
 		if !found {
@@ -127,7 +139,7 @@ func (p *report) underLoad(ctx context.Context, r *rig) error {
 			}
 			judged = time.Now()
 		}
-		if err := pause(ctx, calm); err != nil {
+		if err := pause(ctx, between); err != nil {
 			return err
 		}
 	}

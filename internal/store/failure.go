@@ -84,7 +84,7 @@ func (s *Store) runUntilKnown(ctx context.Context, unknown *error, do func(tx *g
 		return err
 	}
 	for pause := time.Duration(0); ; {
-		err := s.writeOnce(ctx, do, *unknown != nil)
+		err := s.writeOnce(ctx, do)
 		switch {
 		case isUnknown(err):
 			*unknown = err

@@ -275,9 +275,9 @@ func deadlineOf(ctx context.Context) time.Time {
 	return time.Now().Add(writeTimeout)
 }
 
-// writeOnce runs do in one transaction, on a connection of its own. The transaction writes in any case when something may have
-// been committed that standbys do not have yet, and do may only have read: that is not to be acknowledged before they do.
-func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error, again bool) error {
+// writeOnce runs do in one transaction, on a connection of its own. Where a commit waits for standbys, the transaction writes in
+// any case: what do may only have read is not to be acknowledged before they have it, too.
+func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error {
 	return s.writer.WithContext(ctx).Connection(func(session *gorm.DB) error {
 		tx := session.Session(&gorm.Session{NewDB: true}).Begin()
 		if tx.Error != nil {
@@ -292,7 +292,7 @@ func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error, again
 		if err := do(tx); err != nil {
 			return err
 		}
-		if again || s.engine.awaitsStandbys() {
+		if s.engine.awaitsStandbys() {
 			if err := s.engine.writeSomething(tx); err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func makeDisk(ctx context.Context, folder string, size int64) (*disk, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil { // #nosec G301 -- PostgreSQL, as another user, has its directory in there
 		return nil, err
 	}
-	output, err := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", "mode=755,size="+strconv.FormatInt(size, 10), "faults", folder).CombinedOutput() // #nosec G204 -- a number and a folder of ours
+	output, err := exec.CommandContext(ctx, "mount", "-t", "tmpfs", "-o", "mode=755,size="+strconv.FormatInt(size, 10), "faults", folder).CombinedOutput()
 	if err != nil {
 		return nil, notFelt("a small disk cannot be mounted here, which takes root: %w: %s", err, output)
 	}
@@ -52,5 +52,5 @@ func (d *disk) free() (int64, error) {
 
 // close unmounts the disk, even where a process that ends has something open there.
 func (d *disk) close() error {
-	return exec.Command("umount", "-l", d.folder).Run() // #nosec G204 -- a folder of ours
+	return exec.Command("umount", "-l", d.folder).Run()
 }

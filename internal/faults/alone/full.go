@@ -43,7 +43,7 @@ func FullSQLite(ctx context.Context, options Options) (Result, error) {
 		if err := d.leave(8 * mebibyte); err != nil {
 			return r, err
 		}
-		acknowledged, err := fillUp(ctx, &r, s, d, func(context.Context) error { return nil })
+		acknowledged, err := fillUp(ctx, &r, s, d, func() bool { free, err := d.free(); return err == nil && free < mebibyte }, func(context.Context) error { return nil })
 		if err := errors.Join(err, s.kill()); err != nil {
 			return r, err
 		}
@@ -54,20 +54,20 @@ func FullSQLite(ctx context.Context, options Options) (Result, error) {
 // FullPostgres lets the disk that PostgreSQL's tables are on become full under load, and makes room again. Its log is
 // elsewhere, so that it stays up.
 func FullPostgres(ctx context.Context, options Options) (Result, error) {
-	return fullPostgres(ctx, options, 96*mebibyte, 16*mebibyte, func(small, elsewhere string) cluster.Options {
+	return fullPostgres(ctx, options, 96*mebibyte, 16*mebibyte, false, func(small, elsewhere string) cluster.Options {
 		return cluster.Options{DataDirectory: filepath.Join(small, "data"), WALDirectory: filepath.Join(elsewhere, "wal")}
 	})
 }
 
-// FullPostgresLog lets the disk that PostgreSQL's log is on become full, which ends PostgreSQL; it is started again when
-// there is room.
+// FullPostgresLog lets the disk that PostgreSQL's log is on become full, over which it panics again and again, and may end; then
+// it is started again when there is room.
 func FullPostgresLog(ctx context.Context, options Options) (Result, error) {
-	return fullPostgres(ctx, options, 160*mebibyte, 40*mebibyte, func(small, elsewhere string) cluster.Options {
+	return fullPostgres(ctx, options, 160*mebibyte, 8*mebibyte, true, func(small, elsewhere string) cluster.Options {
 		return cluster.Options{DataDirectory: filepath.Join(elsewhere, "data"), WALDirectory: filepath.Join(small, "wal")}
 	})
 }
 
-func fullPostgres(ctx context.Context, options Options, size, free int64, place func(small, elsewhere string) cluster.Options) (Result, error) {
+func fullPostgres(ctx context.Context, options Options, size, free int64, panics bool, place func(small, elsewhere string) cluster.Options) (Result, error) {
 	return inFolder(options, func(options Options) (r Result, err error) {
 		// PostgreSQL, as another user, may not be let into the folder that proofs have.
 		elsewhere, err := os.MkdirTemp("/tmp", "faults-disk-")
@@ -96,18 +96,33 @@ func fullPostgres(ctx context.Context, options Options, size, free int64, place 
 		if err := d.leave(free); err != nil {
 			return r, err
 		}
-		acknowledged, err := fillUp(ctx, &r, s, d, func(ctx context.Context) error {
-			if c.Running() {
-				return nil
-			}
-			_, err := c.StartAgain(ctx)
-			return err
-		})
+		isFull := func() bool { return c.Said("No space left on device") && c.Said("PANIC") == panics }
+		acknowledged, err := fillUp(ctx, &r, s, d, isFull, func(ctx context.Context) error { return revive(ctx, c) })
+		if c.Said("PANIC") != panics {
+			err = errors.Join(err, notFelt("PostgreSQL has panicked, which is another case; its log:\n%s", c.Log()))
+		}
 		if err := errors.Join(err, s.kill()); err != nil {
 			return r, err
 		}
 		return r, checkDatabase(ctx, &r, c.URL(), acknowledged)
 	})
+}
+
+// revive returns when PostgreSQL accepts connections. One that panicked starts again by itself, or has ended over that, or ends
+// now.
+func revive(ctx context.Context, c *cluster.Cluster) error {
+	for {
+		if !c.Running() {
+			_, err := c.StartAgain(ctx)
+			return err
+		}
+		short, cancel := context.WithTimeout(ctx, time.Second)
+		_, err := c.Ready(short)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 func checkDatabase(ctx context.Context, r *Result, databaseURL string, acknowledged []string) error {
@@ -124,9 +139,9 @@ func checkDatabase(ctx context.Context, r *Result, databaseURL string, acknowled
 	return errors.Join(err, connection.Close(context.WithoutCancel(ctx)))
 }
 
-// fillUp records on a server until its disk is full, and for a while longer; makes room, has revive bring the database back
-// where that has ended, and waits until reports are recorded again. It returns what was acknowledged.
-func fillUp(ctx context.Context, r *Result, s *server, d *disk, revive func(context.Context) error) ([]string, error) {
+// fillUp records on a server until its disk is full, as isFull tells, and for a while longer; makes room, has revive bring the database back
+// where it has to, and waits until reports are recorded again. It returns what was acknowledged.
+func fillUp(ctx context.Context, r *Result, s *server, d *disk, isFull func() bool, revive func(context.Context) error) ([]string, error) {
 	if err := s.start(ctx); err != nil {
 		return nil, err
 	}
@@ -134,14 +149,18 @@ func fillUp(ctx context.Context, r *Result, s *server, d *disk, revive func(cont
 		return nil, err
 	}
 	l := startLoad(ctx, s, fullClients, messageBytes)
-	err := whileFull(ctx, r, s, d, l, revive)
-	return l.end(r), err
+	err := whileFull(ctx, r, s, d, l, isFull, revive)
+	acknowledged := l.end(r)
+	if lost := l.counts().lost; lost > 0 {
+		r.find("%d reports were not answered within %s", lost, patience)
+	}
+	return acknowledged, err
 }
 
-func whileFull(ctx context.Context, r *Result, s *server, d *disk, l *load, revive func(context.Context) error) error {
-	if !await(ctx, fillLimit, func() bool { return l.counts().refused > 0 || s.hasEnded() }) {
+func whileFull(ctx context.Context, r *Result, s *server, d *disk, l *load, isFull func() bool, revive func(context.Context) error) error {
+	if !await(ctx, fillLimit, func() bool { return isFull() && l.counts().refused > 0 || s.hasEnded() }) {
 		free, err := d.free()
-		return errors.Join(notFelt("nothing was refused within %s, with %d bytes free", fillLimit, free), err)
+		return errors.Join(notFelt("the disk is not full within %s, or nothing was refused: %d bytes are free", fillLimit, free), err)
 	}
 	r.Faults++
 	alive := watchLiveness(ctx, s)
@@ -156,7 +175,10 @@ func whileFull(ctx context.Context, r *Result, s *server, d *disk, l *load, revi
 		r.find("while the disk is full /readyz is %d", status)
 	}
 	began := time.Now()
-	err := errors.Join(d.makeRoom(), revive(ctx))
+	err := d.makeRoom()
+	if err == nil {
+		err = revive(ctx)
+	}
 	if err != nil {
 		alive(r)
 		return err

@@ -41,7 +41,6 @@ type document struct {
 	registers []*Operation
 	lists     []*Operation
 	reports   []*report // recorded ones
-	known     bool      // registered, certainly
 	knownBy   time.Duration
 }
 

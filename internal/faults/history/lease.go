@@ -11,15 +11,11 @@ const (
 )
 
 // mayBeOver tells whether the lease may be over at some moment up to by. What had returned before from has happened;
-// all else that may end it or give it another end, and was called up to by, may have happened or not.
+// all else that may end it or give it another end, and was called up to by, may have happened or not. A requeue ends no
+// lease: it is refused while one is open.
 func (l *lease) mayBeOver(x *index, from, by time.Duration) bool {
 	for _, o := range l.releases {
 		if o.mayHaveDone() && o.Call <= by {
-			return true
-		}
-	}
-	for _, o := range l.of.requeues {
-		if o.Call <= by && o.mayHaveBegunAfter(x, l.claim.Call-ahead) {
 			return true
 		}
 	}
@@ -57,6 +53,37 @@ func (l *lease) mayRunOut(x *index, from, by time.Duration) bool {
 		}
 	}
 	return false
+}
+
+// overBy is when the lease was over, certainly: whatever would change it later changes nothing.
+func (l *lease) overBy(x *index) time.Duration {
+	over := never
+	for _, other := range l.of.leases {
+		if other.claim.Call > l.claim.Return {
+			over = min(over, other.claim.Return)
+		}
+	}
+	for _, r := range l.of.reports {
+		if r.id == l.ExecutionID || r.rows[0].Status != failed && r.from > l.claim.Return {
+			over = min(over, r.until)
+		}
+	}
+	for _, o := range l.extends {
+		if o.Outcome == Refused && o.Code == "claim_over" {
+			over = min(over, o.Return)
+		}
+	}
+	for _, o := range l.releases {
+		if o.Outcome == Done || o.Outcome == Refused && o.Code == "claim_over" {
+			over = min(over, o.Return)
+		}
+	}
+	for _, o := range l.of.requeues {
+		if o.Outcome == Done && o.mayHaveBegunAfter(x, l.claim.Return+ahead) {
+			over = min(over, o.Return)
+		}
+	}
+	return over
 }
 
 // mayHaveBegunAfter tells whether a requeue may have started its delivery anew after an instant.

@@ -94,8 +94,7 @@ func (x *index) checkKeys(d *deliveries, f *findings) {
 		a, b := d.leases[i-1], d.leases[i]
 		var may, must bool
 		for _, o := range d.requeues {
-			// Of claims that overlap either may have been the first.
-			may = may || o.mayHaveDone() && o.doneBy() >= min(a.claim.Call, b.claim.Call) && o.Call <= max(a.claim.Return, b.claim.Return)
+			may = may || o.mayHaveDone() && o.doneBy() >= a.claim.Call && o.Call <= max(a.claim.Return, b.claim.Return)
 			if o.Outcome == Done && o.Delivery != nil && o.Delivery.RequeuedAt != nil {
 				at := x.since(*o.Delivery.RequeuedAt)
 				must = must || a.claim.Return < at-ahead && at < b.claim.Call

@@ -18,13 +18,26 @@ type simulation struct {
 	events  events
 	run     *Run
 	stopped bool
-	size    int
 	ids     int
+	setting
 
 	documents []string
 	sent      []*Report
 	held      map[int][]Lease // by client
 }
+
+// setting is what is simulated.
+type setting struct {
+	bug       bug
+	seed      uint64
+	size      int // operations
+	newcomers int // of a hundred operations, registrations
+	among     int // documents that clients work on at the same time
+	loss      int // of a hundred operations, that are lost, whose answers are lost, and that come late, each
+}
+
+// quiet is a setting in which a delivery sees some thirty operations.
+func quiet(b bug, seed uint64, size int) setting { return setting{b, seed, size, 8, 150, 2} }
 
 type event struct {
 	at   time.Duration
@@ -43,10 +56,10 @@ func (e *events) Pop() any {
 	return last
 }
 
-// simulate returns the history of so many operations.
-func simulate(b bug, seed uint64, size int) *Run {
+// simulate returns a history.
+func simulate(of setting) *Run {
 	s := &simulation{
-		random: rand.New(rand.NewPCG(seed, 1)), server: newSimServer(b), size: size, held: make(map[int][]Lease),
+		random: rand.New(rand.NewPCG(of.seed, 1)), server: newSimServer(of.bug), setting: of, held: make(map[int][]Lease),
 		run: &Run{Began: simBegan, Clients: 12, Deadline: 5 * time.Second},
 	}
 	for client := range s.run.Clients {
@@ -57,7 +70,7 @@ func simulate(b bug, seed uint64, size int) *Run {
 		e := heap.Pop(&s.events).(event)
 		now, s.server.now = e.at, simBegan.Add(e.at).Truncate(time.Microsecond)
 		e.what()
-		if !s.stopped && len(s.run.Operations) >= size {
+		if !s.stopped && len(s.run.Operations) >= s.size {
 			s.stopped, s.run.Lasted = true, now
 		}
 	}
@@ -92,17 +105,17 @@ func (s *simulation) next(client int, now time.Duration) {
 	arrives := now + s.upTo(4*time.Millisecond)
 	returns := arrives + s.upTo(4*time.Millisecond)
 	switch fate := s.random.IntN(100); {
-	case fate < 2: // never arrives, and nobody knows
+	case fate < s.loss: // never arrives, and nobody knows
 		s.giveUp(o, returns)
-	case fate < 4: // arrives, and the answer gets lost
+	case fate < 2*s.loss: // arrives, and the answer gets lost
 		lost := *o
 		s.at(arrives, func() { s.server.do(&lost) })
 		s.giveUp(o, returns)
-	case fate < 5: // arrives when nobody waits any more
+	case fate < 3*s.loss: // arrives when nobody waits any more
 		late := *o
 		s.at(arrives+s.upTo(3*time.Second), func() { s.server.do(&late) })
 		s.giveUp(o, returns)
-	case fate < 7:
+	case fate < 3*s.loss+2:
 		o.Outcome, o.HTTP, o.Says, o.RetryAfter = NotExecuted, 503, "not_executed", "1"
 		s.at(returns, func() { s.finish(o, returns) })
 	case o.Kind == Outbox:
@@ -147,10 +160,9 @@ func (s *simulation) choose(client int, now time.Duration) *Operation {
 	}
 	held := s.held[client]
 	provider := one(s, []string{"crm", "erp"})
-	// Mostly what is new: a delivery sees some thirty operations, not hundreds.
-	document := s.documents[len(s.documents)-1-s.random.IntN(min(len(s.documents), 150))]
+	document := s.documents[len(s.documents)-1-s.random.IntN(min(len(s.documents), s.among))]
 	switch choice := s.random.IntN(100); {
-	case choice < 8:
+	case choice < s.newcomers:
 		return s.register()
 	case choice < 25:
 		return s.report(s.newReport(now, document, provider, s.newID("exe")))
@@ -180,7 +192,7 @@ func (s *simulation) work(client int, held []Lease, now time.Duration) *Operatio
 	i := s.random.IntN(len(held))
 	l := held[i]
 	choice := s.random.IntN(10)
-	if choice > 3 {
+	if choice > 3 && s.random.IntN(4) > 0 { // else it is used again, though it is over
 		s.held[client] = slices.Delete(held, i, i+1)
 	}
 	switch {

@@ -6,14 +6,22 @@ import (
 
 // TestCheck_RightServer: no alarm is raised about a server that does all right, whatever gets lost on the way.
 func TestCheck_RightServer(t *testing.T) {
-	for seed := range uint64(3) {
-		run := simulate("", seed, 20000)
-		for _, f := range run.Check() {
-			t.Errorf("seed %d: %s: %s", seed, f.Check, f.What)
-		}
-		if why := run.Valid(); len(why) > 0 {
-			t.Errorf("seed %d: the simulation is no proof: %q", seed, why)
-		}
+	for name, of := range map[string]setting{
+		"Quiet":             quiet("", 1, 20000),
+		"QuietToo":          quiet("", 2, 20000),
+		"FewDocuments":      {seed: 3, size: 20000, newcomers: 1, among: 5, loss: 2},
+		"MuchLost":          {seed: 4, size: 20000, newcomers: 1, among: 20, loss: 10},
+		"NobodyKnowsOfMuch": {seed: 5, size: 5000, newcomers: 10, among: 50, loss: 25},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := simulate(of)
+			for _, f := range run.Check() {
+				t.Errorf("%s: %s", f.Check, f.What)
+			}
+			if why := run.Valid(); len(why) > 0 {
+				t.Errorf("the simulation is no proof: %q", why)
+			}
+		})
 	}
 }
 
@@ -34,7 +42,7 @@ func TestCheck_WrongServer(t *testing.T) {
 	} {
 		t.Run(string(b), func(t *testing.T) {
 			found := make(map[string]int)
-			for _, f := range simulate(b, 1, 5000).Check() {
+			for _, f := range simulate(quiet(b, 1, 5000)).Check() {
 				found[f.Check]++
 			}
 			t.Logf("found by %v", found)

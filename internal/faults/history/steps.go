@@ -41,15 +41,17 @@ func (x *index) steps(d *deliveries) []*step {
 	}
 	for _, l := range d.leases {
 		p.claim(p.leases[l.ExecutionID], l.claim, l.claim.Return, x.since(l.ExpiresAt))
+		over := l.overBy(x)
 		for _, o := range l.extends {
-			p.extend(p.leases[l.ExecutionID], o)
+			p.extend(p.leases[l.ExecutionID], o, over)
 		}
 		for _, o := range l.releases {
-			p.release(p.leases[l.ExecutionID], o)
+			p.release(p.leases[l.ExecutionID], o, over)
 		}
 	}
+	last := p.lastRequeueBy()
 	for _, o := range d.requeues {
-		p.requeue(o)
+		p.requeue(o, last)
 	}
 	for _, r := range d.reads {
 		p.read(r.operation.name(), r.delivery, r.operation.Call, r.operation.Return)
@@ -60,14 +62,24 @@ func (x *index) steps(d *deliveries) []*step {
 	return p.steps
 }
 
-// add adds a step that certainly happened, or one that may have happened or not, at any time after its call.
+// add adds a step that certainly happened, or one of unknown outcome, that may have happened or not.
 func (p *stepping) add(text string, call, by time.Duration, outcome Outcome, after func(standing) []standing) {
 	if outcome != Done && outcome != Refused {
-		by = never
+		if by < call {
+			return // when it could have had an effect, it had not been asked for
+		}
 		certain := after
 		after = func(s standing) []standing { return append(certain(s), s) }
 	}
-	p.steps = append(p.steps, &step{fmt.Sprintf("%s (%s..%s, %s)", text, call, by, outcome), call, by, after})
+	p.steps = append(p.steps, &step{fmt.Sprintf("%s (%s..%s, %s)", text, call, moment(by), outcome), call, by, after})
+}
+
+// moment is an instant as it is read.
+func moment(at time.Duration) string {
+	if at == unset || at == never {
+		return "never"
+	}
+	return at.String()
 }
 
 // only is a standing, when it may be.
@@ -102,7 +114,8 @@ func (p *stepping) claim(number int, o *Operation, by, expires time.Duration) {
 	})
 }
 
-func (p *stepping) extend(number int, o *Operation) {
+// extend adds what extended a lease that was over by over: what is unknown had its effect until then, or never.
+func (p *stepping) extend(number int, o *Operation, over time.Duration) {
 	text := fmt.Sprintf("extend %d", number)
 	switch {
 	case o.Outcome == Refused && o.Code == "claim_over":
@@ -118,13 +131,13 @@ func (p *stepping) extend(number int, o *Operation) {
 			early = p.since(o.Leases[0].ExpiresAt)
 			late = early
 		}
-		p.add(text, o.Call, o.Return, o.Outcome, func(s standing) []standing {
+		p.add(text, o.Call, o.by(over), o.Outcome, func(s standing) []standing {
 			return only(s.leased(number, early, late), s.holder == number && s.mayBeOpen(o.Call))
 		})
 	}
 }
 
-func (p *stepping) release(number int, o *Operation) {
+func (p *stepping) release(number int, o *Operation, over time.Duration) {
 	text, bit := fmt.Sprintf("release %d", number), uint64(1)<<(number%64)
 	switch {
 	case o.Outcome == Refused && o.Code == "claim_over":
@@ -135,7 +148,7 @@ func (p *stepping) release(number int, o *Operation) {
 			return only(s.seenOver(o.Return), s.mayBeOver(o.Return))
 		})
 	case o.mayHaveDone():
-		p.add(text, o.Call, o.Return, o.Outcome, func(s standing) []standing {
+		p.add(text, o.Call, o.by(over), o.Outcome, func(s standing) []standing {
 			given := s.free()
 			given.released |= bit
 			after := only(given, s.holder == number && s.mayBeOpen(o.Call))
@@ -147,7 +160,8 @@ func (p *stepping) release(number int, o *Operation) {
 	}
 }
 
-func (p *stepping) requeue(o *Operation) {
+// requeue adds a requeue, of a delivery whose last one was seen by last.
+func (p *stepping) requeue(o *Operation, last time.Duration) {
 	by := o.Return
 	switch {
 	case o.HTTP == 409:
@@ -158,7 +172,7 @@ func (p *stepping) requeue(o *Operation) {
 		})
 	case o.Outcome == Done && o.Delivery != nil:
 		at := p.requeuedAt(o.Delivery)
-		p.add(fmt.Sprintf("requeue at %s", at), o.Call, by, Done, func(s standing) []standing {
+		p.add(fmt.Sprintf("requeue at %s", moment(at)), o.Call, by, Done, func(s standing) []standing {
 			// It was due already, or it began now.
 			found, can := s.shows(at)
 			after := only(found.seenOver(by), can && !s.settled && s.mayBeOver(by))
@@ -168,10 +182,40 @@ func (p *stepping) requeue(o *Operation) {
 			return after
 		})
 	case o.mayHaveDone():
-		p.add("requeue", o.Call, by, Unknown, func(s standing) []standing {
+		p.add("requeue", o.Call, last, Unknown, func(s standing) []standing {
 			return only(s.requeue(max(o.Call-instant, s.recorded), false), s.mayBegin(o.Force, never))
 		})
 	}
+}
+
+// by is when an operation has had its effect, which it cannot have later than last.
+func (o *Operation) by(last time.Duration) time.Duration {
+	if o.Outcome == Done {
+		return o.Return
+	}
+	return last
+}
+
+// lastRequeueBy is when somebody had seen the last requeue that there ever was; before anything when there was none.
+func (p *stepping) lastRequeueBy() time.Duration {
+	if p.of.final == nil {
+		return never
+	}
+	last, by := p.requeuedAt(p.of.final), p.end
+	if last == unset {
+		return unset
+	}
+	for _, r := range p.of.reads {
+		if p.requeuedAt(r.delivery) == last {
+			by = min(by, r.operation.Return)
+		}
+	}
+	for _, o := range p.of.requeues {
+		if o.Delivery != nil && p.requeuedAt(o.Delivery) == last {
+			by = min(by, o.Return)
+		}
+	}
+	return by
 }
 
 func (p *stepping) requeuedAt(d *Delivery) time.Duration {
@@ -190,7 +234,7 @@ func (p *stepping) read(text string, d *Delivery, call, by time.Duration) {
 	if latest > 0 {
 		resting = delivery.State(p.of.reports[latest-1].rows[0].Status)
 	}
-	text = fmt.Sprintf("%s: %s, %q, requeued %s, with %q", text, d.State, d.LastAttempt, at, d.ClaimedBy)
+	text = fmt.Sprintf("%s: %s, %q, requeued %s, with %q", text, d.State, d.LastAttempt, moment(at), d.ClaimedBy)
 	if state == delivery.Pending && d.LeaseExpiresAt != nil {
 		expires, holder := p.since(*d.LeaseExpiresAt), p.holder(d, by)
 		p.add(text, call, by, Done, func(s standing) []standing {
