@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/XSAM/otelsql v0.44.0 // a span for each statement, on both databases
 	github.com/alecthomas/kong v1.17.0 // command line and environment: flags, defaults, help
+	github.com/anishathalye/porcupine v1.3.1 // tools only: looks in the history of a run under faults for an order that makes every answer right
 	github.com/chromedp/cdproto v0.159.0 // tests only: what chromedp's calls speak of
 	github.com/chromedp/chromedp v0.23.0 // tests only: drives Chromium through the documentation pages
 	github.com/fergusstrange/embedded-postgres v1.34.0 // tests only: downloads a PostgreSQL where none is installed

@@ -5,6 +5,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -170,6 +171,12 @@ func (c *Cluster) Log() string {
 		return "(it has no log)"
 	}
 	return string(written[max(0, len(written)-4096):])
+}
+
+// Said tells whether the server's log has a text, since its start.
+func (c *Cluster) Said(text string) bool {
+	written, err := os.ReadFile(c.logPath())
+	return err == nil && bytes.Contains(written, []byte(text))
 }
 
 func (c *Cluster) logPath() string { return filepath.Join(c.home, "postgres.log") }

@@ -78,3 +78,14 @@ func awaitEnd(processes []process, limit time.Duration) bool {
 		}
 	}
 }
+
+// Processes returns the numbers of the server's processes.
+func (c *Cluster) Processes() ([]int, error) {
+	first := c.postmaster.command.Process.Pid
+	children, err := childrenOf(first)
+	numbers := []int{first}
+	for _, p := range children {
+		numbers = append(numbers, p.pid)
+	}
+	return numbers, err
+}

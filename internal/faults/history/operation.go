@@ -46,6 +46,7 @@ type Operation struct {
 	Says       string `json:"says,omitempty"` // error.outcome
 	RetryAfter string `json:"retry_after,omitempty"`
 	Problem    string `json:"problem,omitempty"` // of the transport, or why the answer is Broken
+	Halted     bool   `json:"halted,omitempty"`  // the server's process was stopped or killed meanwhile: it cannot be in time
 
 	DocumentID   string   `json:"document_id,omitempty"`
 	Provider     string   `json:"provider,omitempty"`

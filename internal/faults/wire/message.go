@@ -49,7 +49,7 @@ func (s *stream) next() ([]byte, error) {
 	if length < 4 || length > maxMessage {
 		return nil, errProtocol
 	}
-	if uint32(len(rest)-1) < length {
+	if int64(len(rest)-1) < int64(length) {
 		return nil, nil
 	}
 	s.parsed += int(length) + 1
