@@ -120,14 +120,6 @@ var writes = map[string]func(c *cutting) func(ctx context.Context) error{
 		attempt := c.attempt(c.document())
 		return func(ctx context.Context) error { return c.created(ctx, nil, attempt) }
 	},
-	"Record/WithLocks": func(c *cutting) func(context.Context) error {
-		attempt := c.attempt(c.document())
-		return func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, hurry-200*time.Millisecond)
-			defer cancel()
-			return c.created(ctx, nil, attempt)
-		}
-	},
 	"Record/Several": func(c *cutting) func(context.Context) error {
 		id, provider := c.document()
 		first, second := c.attempt(id, provider), c.attempt(id, provider)
@@ -273,7 +265,7 @@ func TestWrites_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 // A connection that is lost before the commit costs nothing but another run.
 func TestWrites_LostBeforeTheCommit_RunAgain(t *testing.T) {
 	c := newCutting(t)
-	for _, name := range []string{"Record/WithLocks", "Record/NewDelivery"} {
+	for _, name := range []string{"Record/Several", "Record/NewDelivery"} {
 		t.Run(name, func(t *testing.T) {
 			c.t = t
 			write := writes[name](c)
@@ -288,6 +280,21 @@ func TestWrites_LostBeforeTheCommit_RunAgain(t *testing.T) {
 	}
 }
 
+// holdBack has nobody write until what it returns is called, which waits for so many calls and writes them together.
+func (c *cutting) holdBack() (together func(calls int)) {
+	set := func(writers, writing int) {
+		c.group.mu.Lock()
+		defer c.group.mu.Unlock()
+		c.group.writers, c.group.writing = writers, writing
+	}
+	set(c.engine.writers(), 1000)
+	return func(calls int) {
+		waitUntil(c.t, "all wait", c.Store, func(g *group) bool { return len(g.waiting) == calls })
+		set(1, 0)
+		c.group.write(nil)
+	}
+}
+
 // What was written together is learned together.
 func TestGroup_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 	c := newCutting(t)
@@ -295,14 +302,12 @@ func TestGroup_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 	for _, point := range everyPoint {
 		t.Run(string(point), func(t *testing.T) {
 			c.t = t
-			c.group.mu.Lock()
-			c.group.writers, c.group.writing = c.engine.writers(), 1000 // nobody writes for now
-			c.group.mu.Unlock()
-			const together = 20
+			together := c.holdBack()
+			const calling = 20
 			var calls sync.WaitGroup
-			results := make([]delivery.Result, together)
-			attempts := make([]delivery.Attempt, together)
-			for i := range together {
+			results := make([]delivery.Result, calling)
+			attempts := make([]delivery.Attempt, calling)
+			for i := range calling {
 				attempts[i] = c.attempt(id, provider)
 			}
 			for i, attempt := range attempts {
@@ -315,12 +320,8 @@ func TestGroup_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 					results[i] = recorded[0].Result
 				})
 			}
-			waitUntil(t, "all wait", c.Store, func(g *group) bool { return len(g.waiting) == together })
 			trap := c.proxy.Arm(point, nil)
-			c.group.mu.Lock()
-			c.group.writers, c.group.writing = 1, 0
-			c.group.mu.Unlock()
-			c.group.write(nil)
+			together(calling)
 			calls.Wait()
 			if slices.ContainsFunc(results, func(r delivery.Result) bool { return r != delivery.Created }) {
 				t.Errorf("they are %v", results)
@@ -332,6 +333,43 @@ func TestGroup_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 	}
 	c.t = t
 	if err := c.tries(id, provider, len(everyPoint)*20); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of what was written together each is told what is so when its own time is over.
+func TestGroup_NotLearnedInTime_IsLearnedByWhoHasMoreTime(t *testing.T) {
+	c := newCutting(t)
+	id, provider := c.document()
+	together := c.holdBack()
+	hasty, patient := c.attempt(id, provider), c.attempt(id, provider)
+	answers := make(map[string]chan error)
+	for attempt, limit := range map[*delivery.Attempt]time.Duration{&hasty: hurry + time.Second, &patient: time.Minute} {
+		answer := make(chan error, 1)
+		answers[attempt.ExecutionID] = answer
+		go func() {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			results, err := c.Record(ctx, []delivery.Attempt{*attempt}, nil)
+			if err == nil && results[0].Result != delivery.Created {
+				err = fmt.Errorf("it is %s", results[0].Result)
+			}
+			answer <- err
+		}()
+	}
+	trap := c.proxy.Arm(network.AnswerLost, func() { c.proxy.Refuse(true) })
+	together(2)
+	if err := <-answers[hasty.ExecutionID]; !isUnknown(err) {
+		t.Errorf("the hasty one: got %v, want the outcome to be unknown", err)
+	}
+	c.proxy.Refuse(false)
+	if err := <-answers[patient.ExecutionID]; err != nil {
+		t.Errorf("the patient one: %v", err)
+	}
+	if trap.Disarm() {
+		t.Error("nothing befell them")
+	}
+	if err := c.tries(id, provider, 2); err != nil {
 		t.Error(err)
 	}
 }
