@@ -214,6 +214,48 @@ func TestAnswerLost_NothingWritten_StaysArmed(t *testing.T) {
 	_ = connection.Close() // it is broken
 }
 
+// An answer that comes in several parts is lost whole.
+func TestAnswerLost_LargeAnswer(t *testing.T) {
+	p := listen(t)
+	connection, err := pgx.Connect(t.Context(), cluster.ServerURL(p.Address()))
+	check(t, err)
+	trap := p.Arm(wire.AnswerLost, nil)
+	result := connection.PgConn().ExecParams(t.Context(), "INSERT INTO delivery_attempts SELECT 'large-' || n FROM generate_series(1, 20) AS n RETURNING id, repeat('x', 100000)", nil, nil, nil, nil)
+	if result.NextRow() {
+		t.Error("a part of the answer was forwarded")
+	}
+	if _, err := result.Close(); err == nil {
+		t.Error("the answer was forwarded")
+	}
+	<-trap.Sprung()
+}
+
+// PostgreSQL says that a statement is done before it commits it, and that a transaction is committed after that.
+func TestErrorAtCommit_ComesWherePostgreSQLCommits(t *testing.T) {
+	p := listen(t)
+	connection, err := pgx.Connect(t.Context(), cluster.ServerURL(p.Address()))
+	check(t, err)
+	trap := p.Arm(wire.ErrorAtCommit, nil)
+	tag, err := connection.PgConn().ExecParams(t.Context(), "INSERT INTO delivery_attempts VALUES ('statement')", nil, nil, nil, nil).Close()
+	if failure := (*pgconn.PgError)(nil); tag.String() != "INSERT 0 1" || !errors.As(err, &failure) {
+		t.Errorf("a statement: %q, %v", tag, err)
+	}
+	<-trap.Sprung()
+
+	connection, err = pgx.Connect(t.Context(), cluster.ServerURL(p.Address()))
+	check(t, err)
+	_, err = connection.Exec(t.Context(), "BEGIN")
+	check(t, err)
+	_, err = connection.Exec(t.Context(), "INSERT INTO delivery_attempts VALUES ('transaction')")
+	check(t, err)
+	trap = p.Arm(wire.ErrorAtCommit, nil)
+	tag, err = connection.Exec(t.Context(), "COMMIT")
+	if failure := (*pgconn.PgError)(nil); tag.String() != "" || !errors.As(err, &failure) {
+		t.Errorf("a transaction: %q, %v", tag, err)
+	}
+	<-trap.Sprung()
+}
+
 // Leases are commits as well.
 func TestBeforeCommit_OtherTable(t *testing.T) {
 	p := listen(t)
