@@ -212,6 +212,8 @@ func TestFreeze(t *testing.T) {
 }
 
 func TestExhaustConnections(t *testing.T) {
+	admin, err := pgx.Connect(t.Context(), shared.URL())
+	check(t, err)
 	held := connect(t)
 	release, err := shared.ExhaustConnections(t.Context())
 	check(t, err)
@@ -229,8 +231,6 @@ func TestExhaustConnections(t *testing.T) {
 		t.Errorf("the harness is told of %d sessions, %v", count, err)
 	}
 	// What a server gives back is taken.
-	admin, err := pgx.Connect(t.Context(), shared.URL())
-	check(t, err)
 	taken := func() (count int) {
 		check(t, admin.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE usename = 'numora' AND application_name = ''").Scan(&count))
 		return count
@@ -242,10 +242,10 @@ func TestExhaustConnections(t *testing.T) {
 			t.Fatalf("what was given back is not taken: %d before, %d now", before, taken())
 		}
 	}
-	check(t, admin.Close(t.Context()))
 	if got := refused(); got != "53300" {
 		t.Errorf("after one was given back: %s", got)
 	}
+	check(t, admin.Close(t.Context()))
 	release()
 	works(t)
 }

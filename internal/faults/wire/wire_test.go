@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/numora/delivery/internal/faults/cluster"
@@ -233,27 +234,44 @@ func TestAnswerLost_LargeAnswer(t *testing.T) {
 // PostgreSQL says that a statement is done before it commits it, and that a transaction is committed after that.
 func TestErrorAtCommit_ComesWherePostgreSQLCommits(t *testing.T) {
 	p := listen(t)
-	connection, err := pgx.Connect(t.Context(), cluster.ServerURL(p.Address()))
-	check(t, err)
-	trap := p.Arm(wire.ErrorAtCommit, nil)
-	tag, err := connection.PgConn().ExecParams(t.Context(), "INSERT INTO delivery_attempts VALUES ('statement')", nil, nil, nil, nil).Close()
-	if failure := (*pgconn.PgError)(nil); tag.String() != "INSERT 0 1" || !errors.As(err, &failure) {
-		t.Errorf("a statement: %q, %v", tag, err)
+	for _, test := range []struct {
+		before string
+		sends  []pgproto3.FrontendMessage
+		done   bool // says that the statement is done
+	}{
+		{before: "SELECT", done: true, sends: []pgproto3.FrontendMessage{
+			&pgproto3.Parse{Query: "INSERT INTO delivery_attempts VALUES ('statement')"}, &pgproto3.Bind{}, &pgproto3.Execute{}, &pgproto3.Sync{},
+		}},
+		{before: "BEGIN; INSERT INTO delivery_attempts VALUES ('transaction')", sends: []pgproto3.FrontendMessage{&pgproto3.Query{String: "COMMIT"}}},
+	} {
+		connection, err := pgconn.Connect(t.Context(), cluster.ServerURL(p.Address()))
+		check(t, err)
+		check(t, connection.Exec(t.Context(), test.before).Close())
+		trap := p.Arm(wire.ErrorAtCommit, nil)
+		for _, message := range test.sends {
+			connection.Frontend().Send(message)
+		}
+		check(t, connection.Frontend().Flush())
+		done, failed := false, false
+		for {
+			message, err := connection.Frontend().Receive()
+			if err != nil {
+				break // it is closed
+			}
+			switch message.(type) {
+			case *pgproto3.CommandComplete:
+				done = true
+			case *pgproto3.ErrorResponse:
+				failed = true
+			case *pgproto3.ReadyForQuery:
+				t.Errorf("after %s the session goes on", test.before)
+			}
+		}
+		<-trap.Sprung()
+		if !failed || done != test.done {
+			t.Errorf("after %s: failed is %t, done %t", test.before, failed, done)
+		}
 	}
-	<-trap.Sprung()
-
-	connection, err = pgx.Connect(t.Context(), cluster.ServerURL(p.Address()))
-	check(t, err)
-	_, err = connection.Exec(t.Context(), "BEGIN")
-	check(t, err)
-	_, err = connection.Exec(t.Context(), "INSERT INTO delivery_attempts VALUES ('transaction')")
-	check(t, err)
-	trap = p.Arm(wire.ErrorAtCommit, nil)
-	tag, err = connection.Exec(t.Context(), "COMMIT")
-	if failure := (*pgconn.PgError)(nil); tag.String() != "" || !errors.As(err, &failure) {
-		t.Errorf("a transaction: %q, %v", tag, err)
-	}
-	<-trap.Sprung()
 }
 
 // Leases are commits as well.
