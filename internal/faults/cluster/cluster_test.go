@@ -250,13 +250,6 @@ func TestExhaustConnections(t *testing.T) {
 	works(t)
 }
 
-func connections(t *testing.T) int {
-	t.Helper()
-	count, err := shared.Connections(t.Context())
-	check(t, err)
-	return count
-}
-
 func TestLockTable(t *testing.T) {
 	works(t)
 	connection := connect(t)
