@@ -10,7 +10,7 @@ GOVULNCHECK   = go tool -modfile=.ci/tools/go.mod govulncheck
 CYCLONEDX     = go run -trimpath -modfile=.ci/tools/go.mod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 WITH_POSTGRES = go run ./internal/testpg --
 
-.PHONY: help run build test test-race test-contract test-sdks test-browser test-kills faults faults-teeth fuzz lint sbom release vuln generate generate-sdks verify bench bench-bounds bench-micro tools tools-sdks
+.PHONY: help run build test test-race test-contract test-sdks test-browser test-kills test-faults faults faults-teeth fuzz lint sbom release vuln generate generate-sdks verify bench bench-bounds bench-micro tools tools-sdks
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,10 @@ test-kills: ## Kill the example worker 200 times on each database, and look for 
 	$(WITH_POSTGRES) go test -count=1 -timeout 5m -tags kills -run TestManyKills -v ./internal/app
 
 # MINUTES=30 goes on for that long. SEED=7 decides the same again.
+test-faults: ## Test what writes do when their PostgreSQL fails them, and the harness of "make faults" (needs PostgreSQL, strace and root)
+	go test -count=1 -tags faults -run Faults ./internal/store
+	go test -count=1 -tags faults ./internal/faults/...
+
 faults: ## Try to break the promise: kill, stop, cut and fill up whatever there is under load, and judge what was answered (needs strace)
 	go run ./internal/faults$(if $(MINUTES), -minutes $(MINUTES))$(if $(SEED), -seed $(SEED))
 
@@ -59,8 +63,8 @@ faults-teeth: ## Plant bugs in copies of the server, one by one, and have "make 
 
 lint: ## Check format, vet, staticcheck, gosec, modules, and the directions of imports
 	@unformatted=$$(gofmt -l cmd internal openapi tools.go); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
-	go vet -tags browser,contract,kills,sdks ./...
-	$(STATICCHECK) -tags browser,contract,kills,sdks ./...
+	go vet -tags browser,contract,faults,kills,sdks ./...
+	$(STATICCHECK) -tags browser,contract,faults,kills,sdks ./...
 	$(GOLANGCI_LINT) run ./cmd/... ./internal/... ./openapi/...
 	go mod tidy -diff
 	go run ./internal/house

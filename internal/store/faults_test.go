@@ -1,3 +1,5 @@
+//go:build faults
+
 package store
 
 import (
@@ -241,7 +243,7 @@ var writes = map[string]func(c *cutting) func(ctx context.Context) error{
 var everyPoint = []network.Point{network.BeforeCommit, network.AfterForward, network.AnswerLost, network.WarningAtCommit, network.ErrorAtCommit}
 
 // Whatever befalls the connection at a commit, the caller is told what became of the write: it was done, once.
-func TestWrites_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
+func TestFaults_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 	c := newCutting(t)
 	for name, prepare := range writes {
 		for _, point := range everyPoint {
@@ -263,7 +265,7 @@ func TestWrites_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 }
 
 // A connection that is lost before the commit costs nothing but another run.
-func TestWrites_LostBeforeTheCommit_RunAgain(t *testing.T) {
+func TestFaults_LostBeforeTheCommit_RunsAgain(t *testing.T) {
 	c := newCutting(t)
 	for _, name := range []string{"Record/Several", "Record/NewDelivery"} {
 		t.Run(name, func(t *testing.T) {
@@ -296,7 +298,7 @@ func (c *cutting) holdBack() (together func(calls int)) {
 }
 
 // What was written together is learned together.
-func TestGroup_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
+func TestFaults_WrittenTogether_IsLearnedTogether(t *testing.T) {
 	c := newCutting(t)
 	id, provider := c.document()
 	for _, point := range everyPoint {
@@ -338,7 +340,7 @@ func TestGroup_WhatMayHaveBeenCommitted_IsLearned(t *testing.T) {
 }
 
 // Of what was written together each is told what is so when its own time is over.
-func TestGroup_NotLearnedInTime_IsLearnedByWhoHasMoreTime(t *testing.T) {
+func TestFaults_NotLearnedInTime_IsLearnedByWhoHasMoreTime(t *testing.T) {
 	c := newCutting(t)
 	id, provider := c.document()
 	together := c.holdBack()
@@ -375,7 +377,7 @@ func TestGroup_NotLearnedInTime_IsLearnedByWhoHasMoreTime(t *testing.T) {
 }
 
 // Only when the time is over first, nobody knows; and that nobody can be asked any more does not mean that nothing was written.
-func TestWrites_NotLearnedInTime_AreUnknown(t *testing.T) {
+func TestFaults_NotLearnedInTime_IsUnknown(t *testing.T) {
 	c := newCutting(t)
 	attempt := c.attempt(c.document())
 	trap := c.proxy.Arm(network.AnswerLost, func() { c.proxy.Refuse(true) })
@@ -403,7 +405,7 @@ func TestWrites_NotLearnedInTime_AreUnknown(t *testing.T) {
 
 // With standbys that have to have everything, nothing is acknowledged that they may not have: neither what was just
 // committed, nor what was found. Where the database says that it has committed without them, that is no answer.
-func TestPostgres_StandbyAway_NothingIsAcknowledged(t *testing.T) {
+func TestFaults_StandbyAway_NothingIsAcknowledged(t *testing.T) {
 	c := newCutting(t)
 	attempt := c.attempt(c.document())
 	twin := attempt
