@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/numora/delivery/internal/faults/history"
@@ -67,8 +68,22 @@ func (p *report) fill(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := p.standAlone(ctx, program); err != nil || !p.settings.wantsLoad() {
-		return err
+	parts := []func(context.Context, workers.Program) error{p.standAlone, p.loaded}
+	if p.settings.untilFound { // the load finds more, and sooner
+		slices.Reverse(parts)
+	}
+	for _, part := range parts {
+		if err := part(ctx, program); err != nil || p.settings.untilFound && len(p.findings) > 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// loaded is the part under load.
+func (p *report) loaded(ctx context.Context, program workers.Program) (err error) {
+	if !p.settings.wantsLoad() {
+		return nil
 	}
 	r, err := build(ctx, p.settings, program, p.directory)
 	if err != nil {
@@ -152,11 +167,12 @@ func (p *report) judgeMeanwhile(ctx context.Context, r *rig) (done bool, err err
 	if len(p.findings) > 0 {
 		return true, nil
 	}
+	lasted := r.journal.Now() // before documents are read: leases run out meanwhile
 	documents, err := r.caller.Documents(ctx)
 	if err != nil {
 		return false, err
 	}
-	run, err := r.run(ctx, r.journal.Now(), documents)
+	run, err := r.run(ctx, lasted, documents)
 	if err != nil {
 		return false, err
 	}
