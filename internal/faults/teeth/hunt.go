@@ -29,7 +29,7 @@ type hunt struct {
 type result struct {
 	bug    string
 	found  bool
-	checks []string // that found it, the first one first
+	checks []string // that found it
 	why    string   // it was not found
 	after  time.Duration
 }
@@ -120,22 +120,28 @@ func (h hunt) look(ctx context.Context, server, folder string) (found result, er
 
 // listened is what the harness was heard to find.
 type listened struct {
-	checks []string
-	first  time.Duration // when it said so first
+	checks []string      // by its report
+	first  time.Duration // when it spoke of one of them first
 	err    error
 }
 
-// listen hears what the harness says until it says no more.
+// listen hears what the harness says until it says no more. What it finds while it runs counts where its report has it too.
 func listen(from io.Reader, began time.Time) (l listened) {
-	seen := make(map[string]bool)
+	heard := make(map[string]time.Duration)
 	lines := bufio.NewReader(from)
 	for {
 		line, err := lines.ReadString('\n')
-		if check, is := foundBy(line); is && !seen[check] {
-			if seen[check] = true; len(l.checks) == 0 {
-				l.first = time.Since(began)
+		if check, reported, is := foundBy(line); is {
+			at := time.Since(began)
+			if first, before := heard[check]; before {
+				at = first
 			}
-			l.checks = append(l.checks, check)
+			heard[check] = at
+			if reported {
+				if l.checks = append(l.checks, check); len(l.checks) == 1 || at < l.first {
+					l.first = at
+				}
+			}
 		}
 		if err != nil {
 			if err != io.EOF {
@@ -146,16 +152,13 @@ func listen(from io.Reader, began time.Time) (l listened) {
 	}
 }
 
-// foundBy returns the check that a line of the harness's names as one that found something: "FOUND by CHECK: ..." in its report, or
-// behind "faults: ... s: ", and there with a comma where the time follows.
-func foundBy(line string) (check string, is bool) {
-	_, rest, is := strings.Cut(line, "FOUND by ")
-	if !is {
-		return "", false
-	}
+// foundBy returns the check that a line of the harness's names as one that found something. In its report, which is at the end, that
+// is a line "FOUND by CHECK: COUNT"; while it runs it says "faults: TIME: FOUND by CHECK, ..." or "...: FOUND by CHECK: ...".
+func foundBy(line string) (check string, reported, is bool) {
+	before, rest, is := strings.Cut(line, "FOUND by ")
 	end := strings.IndexAny(rest, ":,\n")
-	if end < 0 {
-		return "", false
+	if !is || end < 0 {
+		return "", false, false
 	}
-	return rest[:end], true
+	return rest[:end], before == "", true
 }
