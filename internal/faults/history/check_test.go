@@ -211,6 +211,30 @@ func TestCheck_SlowClaims(t *testing.T) {
 	}
 }
 
+// TestCheck_GivenBack: a claim that was given back leaves nothing that a document shows, but that it was touched.
+func TestCheck_GivenBack(t *testing.T) {
+	for status, findings := range map[string]int{"push_pending": 0, "push_failed": 1} {
+		run := newSmallHistory()
+		o := &run.Operations[requeueCrm] // so that nothing but the claim has happened to it
+		*o = Operation{Kind: Register, HTTP: 201, Outcome: Done, Call: o.Call, Return: o.Return, DocumentID: "g", Document: &Document{
+			ID: "g", Status: "reviewed", Deliveries: []Delivery{{DocumentID: "g", Provider: "fax", State: "ready"}},
+		}}
+		o = &run.Operations[claimCrm]
+		o.Provider, o.Leases = "fax", []Lease{{ExecutionID: "c3", DocumentID: "g", Provider: "fax", DeliveryKey: "k3", ExpiresAt: at(claimCrm, 10)}}
+		run.Operations[outboxLate] = Operation{Kind: Read, HTTP: 200, Outcome: Done, DocumentID: "g", Document: &Document{
+			ID: "g", Status: status, Deliveries: []Delivery{{DocumentID: "g", Provider: "fax", State: "ready"}},
+		}, Call: run.Operations[outboxLate].Call, Return: run.Operations[outboxLate].Return}
+		run.Documents = []Document{
+			{ID: "d", Status: "push_failed", Deliveries: []Delivery{{DocumentID: "d", Provider: "crm", State: "failed", Tries: 1, LastAttempt: "r1"}, *erp(run)}},
+			{ID: "e", Status: "reviewed", Deliveries: []Delivery{{DocumentID: "e", Provider: "crm", State: "ready"}}},
+			{ID: "g", Status: "push_pending", Deliveries: []Delivery{{DocumentID: "g", Provider: "fax", State: "ready"}}},
+		}
+		if found := run.Check(); len(found) != findings {
+			t.Errorf("%s: got %q", status, found)
+		}
+	}
+}
+
 func TestCheck_Wrong(t *testing.T) {
 	for name, wrong := range wrongs {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ func TestCheck_RightServer(t *testing.T) {
 		"QuietToo":          quiet("", 2, 20000),
 		"FewDocuments":      {seed: 3, size: 20000, newcomers: 1, among: 5, loss: 2},
 		"MuchLost":          {seed: 4, size: 20000, newcomers: 1, among: 20, loss: 10},
-		"NobodyKnowsOfMuch": {seed: 5, size: 5000, newcomers: 10, among: 50, loss: 25},
+		"NobodyKnowsOfMuch": {seed: 5, size: 5000, newcomers: 12, among: 150, loss: 15},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := simulate(of)
