@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	if code != 0 {
+		fmt.Println(shared.Log())
+	}
 	if err := shared.Close(); err != nil {
 		panic(err)
 	}
