@@ -10,15 +10,15 @@ import (
 
 // Options are what a proof works with.
 type Options struct {
-	Program   string        // the path of numora-delivery
-	Directory string        // on a disk; what is made there is removed again
+	Program   string        // the absolute path of numora-delivery
+	Directory string        // on a disk, which exists; what is made there is removed again
 	Lasts     time.Duration // of the load; 0: short
 }
 
 // Result is what a proof has shown. Its findings are what is not as it must be.
 type Result struct {
 	Acknowledged int           // reports
-	Faults       int           // how often what it is about was felt
+	Faults       int           // how often what it is about was felt: kills, full disks, reports that were seen to be on disk
 	Recovery     time.Duration // the longest until reports were recorded again
 	Findings     []string
 }

@@ -47,7 +47,7 @@ func (d *disk) makeRoom() error { return os.Remove(d.ballast()) }
 func (d *disk) free() (int64, error) {
 	var is syscall.Statfs_t
 	err := syscall.Statfs(d.folder, &is)
-	return int64(is.Bavail) * is.Bsize, err // #nosec G115 -- it is small
+	return int64(is.Bavail) * int64(is.Bsize), err // #nosec G115 -- it is small
 }
 
 // close unmounts the disk, even where a process that ends has something open there.

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	if code != 0 {
+		fmt.Println(shared.Log())
+	}
 	if err := shared.Close(); err != nil {
 		panic(err)
 	}
@@ -212,6 +215,8 @@ func TestFreeze(t *testing.T) {
 }
 
 func TestExhaustConnections(t *testing.T) {
+	admin, err := pgx.Connect(t.Context(), shared.URL())
+	check(t, err)
 	held := connect(t)
 	release, err := shared.ExhaustConnections(t.Context())
 	check(t, err)
@@ -229,21 +234,23 @@ func TestExhaustConnections(t *testing.T) {
 		t.Errorf("the harness is told of %d sessions, %v", count, err)
 	}
 	// What a server gives back is taken.
+	taken := func() (count int) {
+		check(t, admin.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE usename = 'numora' AND application_name = ''").Scan(&count))
+		return count
+	}
+	before := taken()
 	check(t, held.Close(t.Context()))
-	for deadline := time.Now().Add(10 * time.Second); connections(t) > 0 || refused() != "53300"; {
+	for deadline := time.Now().Add(10 * time.Second); taken() != before+1; {
 		if time.Now().After(deadline) {
-			t.Fatal("what was given back is not taken")
+			t.Fatalf("what was given back is not taken: %d before, %d now", before, taken())
 		}
 	}
+	if got := refused(); got != "53300" {
+		t.Errorf("after one was given back: %s", got)
+	}
+	check(t, admin.Close(t.Context()))
 	release()
 	works(t)
-}
-
-func connections(t *testing.T) int {
-	t.Helper()
-	count, err := shared.Connections(t.Context())
-	check(t, err)
-	return count
 }
 
 func TestLockTable(t *testing.T) {

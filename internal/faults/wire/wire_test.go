@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/numora/delivery/internal/faults/cluster"
@@ -212,6 +213,65 @@ func TestAnswerLost_NothingWritten_StaysArmed(t *testing.T) {
 	}
 	<-trap.Sprung()
 	_ = connection.Close() // it is broken
+}
+
+// An answer that comes in several parts is lost whole.
+func TestAnswerLost_LargeAnswer(t *testing.T) {
+	p := listen(t)
+	connection, err := pgx.Connect(t.Context(), cluster.ServerURL(p.Address()))
+	check(t, err)
+	trap := p.Arm(wire.AnswerLost, nil)
+	result := connection.PgConn().ExecParams(t.Context(), "INSERT INTO delivery_attempts SELECT 'large-' || n FROM generate_series(1, 20) AS n RETURNING id, repeat('x', 100000)", nil, nil, nil, nil)
+	if result.NextRow() {
+		t.Error("a part of the answer was forwarded")
+	}
+	if _, err := result.Close(); err == nil {
+		t.Error("the answer was forwarded")
+	}
+	<-trap.Sprung()
+}
+
+// PostgreSQL says that a statement is done before it commits it, and that a transaction is committed after that.
+func TestErrorAtCommit_ComesWherePostgreSQLCommits(t *testing.T) {
+	p := listen(t)
+	for _, test := range []struct {
+		before string
+		sends  []pgproto3.FrontendMessage
+		done   bool // says that the statement is done
+	}{
+		{before: "SELECT", done: true, sends: []pgproto3.FrontendMessage{
+			&pgproto3.Parse{Query: "INSERT INTO delivery_attempts VALUES ('statement')"}, &pgproto3.Bind{}, &pgproto3.Execute{}, &pgproto3.Sync{},
+		}},
+		{before: "BEGIN; INSERT INTO delivery_attempts VALUES ('transaction')", sends: []pgproto3.FrontendMessage{&pgproto3.Query{String: "COMMIT"}}},
+	} {
+		connection, err := pgconn.Connect(t.Context(), cluster.ServerURL(p.Address()))
+		check(t, err)
+		check(t, connection.Exec(t.Context(), test.before).Close())
+		trap := p.Arm(wire.ErrorAtCommit, nil)
+		for _, message := range test.sends {
+			connection.Frontend().Send(message)
+		}
+		check(t, connection.Frontend().Flush())
+		done, failed := false, false
+		for {
+			message, err := connection.Frontend().Receive()
+			if err != nil {
+				break // it is closed
+			}
+			switch message.(type) {
+			case *pgproto3.CommandComplete:
+				done = true
+			case *pgproto3.ErrorResponse:
+				failed = true
+			case *pgproto3.ReadyForQuery:
+				t.Errorf("after %s the session goes on", test.before)
+			}
+		}
+		<-trap.Sprung()
+		if !failed || done != test.done {
+			t.Errorf("after %s: failed is %t, done %t", test.before, failed, done)
+		}
+	}
 }
 
 // Leases are commits as well.
