@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/numora/delivery/internal/faults/history"
-	"github.com/numora/delivery/internal/faults/workers"
 )
 
 // report is what a run has come to.
@@ -23,7 +22,6 @@ type report struct {
 	proven    []proven
 	findings  []history.Finding
 	invalid   []string // why nothing can be said
-	tally     workers.Tally
 	audit     string
 
 	summary  *history.Summary // nil: it did not come to that

@@ -86,7 +86,6 @@ func (p *report) fill(ctx context.Context) (err error) {
 	ending := time.AfterFunc(grace, giveUp)
 	r.load.Stop()
 	ending.Stop()
-	p.tally = r.journal.Tally()
 	p.answered(r)
 	if failed != nil {
 		return failed

@@ -13,10 +13,10 @@ import (
 	"github.com/numora/delivery/internal/faults/history"
 )
 
-// Documents reads all documents that anybody has asked to register, once everything stands still. One that was never registered
-// is left out where nobody was told that it was.
+// Documents reads all documents that anybody has asked to register, once everything stands still. One that is not there is left
+// out.
 func (c *Caller) Documents(ctx context.Context) ([]history.Document, error) {
-	ids, acknowledged := c.Journal.documents()
+	ids := c.Journal.documents()
 	const readers = 8
 	found := make([]*history.Document, len(ids))
 	failed := make(chan error, readers)
@@ -24,11 +24,8 @@ func (c *Caller) Documents(ctx context.Context) ([]history.Document, error) {
 	for reader := range readers {
 		reading.Go(func() {
 			for i := reader; i < len(ids); i += readers {
-				document, err := c.document(ctx, i, ids[i])
-				if err == nil && document == nil && acknowledged[ids[i]] {
-					document = &history.Document{ID: ids[i]} // which is no status that it could have
-				}
-				if found[i] = document; err != nil {
+				var err error
+				if found[i], err = c.document(ctx, i, ids[i]); err != nil {
 					failed <- err
 					return
 				}
@@ -49,31 +46,33 @@ func (c *Caller) Documents(ctx context.Context) ([]history.Document, error) {
 	return documents, nil
 }
 
-// documents are those that anybody has asked to register, and which of them were.
-func (j *Journal) documents() (ids []string, acknowledged map[string]bool) {
-	all, _ := j.Operations()
-	acknowledged = make(map[string]bool)
+// documents are those that anybody has asked to register.
+func (j *Journal) documents() (ids []string) {
+	all, _ := j.Operations() // what could not be written, whoever judges is told
+	seen := make(map[string]bool)
 	for _, o := range all {
-		if o.Kind != history.Register {
-			continue
-		}
-		known, seen := acknowledged[o.DocumentID]
-		if !seen {
+		if o.Kind == history.Register && !seen[o.DocumentID] {
+			seen[o.DocumentID] = true
 			ids = append(ids, o.DocumentID)
 		}
-		acknowledged[o.DocumentID] = known || o.Outcome == history.Done
 	}
-	return ids, acknowledged
+	return ids
 }
+
+// maxTries is how often a document is read that cannot be.
+const maxTries = 10
 
 // document reads one document, or nil where there is none.
 func (c *Caller) document(ctx context.Context, number int, id string) (*history.Document, error) {
 	for try := 0; ; try++ {
 		document, err := c.readDocument(ctx, c.Origins[(number+try)%len(c.Origins)], id)
-		if err == nil || try == 10 || ctx.Err() != nil {
+		if err == nil || try == maxTries || ctx.Err() != nil {
 			return document, err
 		}
-		time.Sleep(maxPause)
+		select {
+		case <-ctx.Done():
+		case <-time.After(maxPause):
+		}
 	}
 }
 

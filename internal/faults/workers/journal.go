@@ -2,6 +2,7 @@ package workers
 
 import (
 	"maps"
+	"net/http"
 	"sync"
 	"time"
 
@@ -21,15 +22,12 @@ type Journal struct {
 	halts      map[int]halt
 }
 
-// Tally counts operations by what came of them.
+// Tally counts what is to be told, or looked at, while the load goes on.
 type Tally struct {
-	Operations, Acknowledged, Refused, NotExecuted, Unknown, Broken int
-
-	Recorded int         // reports answered 201
-	Replayed int         // reports answered 200
-	Conflict int         // reports answered 409
-	Claimed  int         // leases handed out
-	Trouble  map[int]int // by server: neither a 2xx nor a final 4xx
+	Operations int
+	Recorded   int // reports answered 201
+	Unknown    int
+	Trouble    map[int]int // by server: neither a 2xx nor a final 4xx
 }
 
 // halt is the last time that a server's process stood still or was gone.
@@ -72,31 +70,14 @@ func (j *Journal) add(o history.Operation) history.Operation {
 
 func (t *Tally) add(o history.Operation) {
 	t.Operations++
-	switch o.Outcome {
-	case history.Done:
-		t.Acknowledged++
-	case history.Refused:
-		t.Refused++
-	case history.NotExecuted:
-		t.NotExecuted++
-		t.Trouble[o.Server]++
-	case history.Unknown:
-		t.Unknown++
-		t.Trouble[o.Server]++
-	default:
-		t.Broken++
-		t.Trouble[o.Server]++
-	}
-	switch {
-	case o.Outcome == history.Done && o.Kind == history.Claim:
-		t.Claimed += len(o.Leases)
-	case o.Kind != history.Record:
-	case o.HTTP == 201:
+	if o.Kind == history.Record && o.HTTP == http.StatusCreated {
 		t.Recorded++
-	case o.HTTP == 200:
-		t.Replayed++
-	case o.HTTP == 409:
-		t.Conflict++
+	}
+	if o.Outcome == history.Unknown {
+		t.Unknown++
+	}
+	if o.Outcome != history.Done && o.Outcome != history.Refused {
+		t.Trouble[o.Server]++
 	}
 }
 
