@@ -73,3 +73,10 @@ func TestLoad_NotesWhatIsStrange(t *testing.T) {
 		}
 	}
 }
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
