@@ -58,6 +58,7 @@ func TestPostgres_Errors_AreSorted(t *testing.T) {
 		{&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, lost, false, true},
 		{driver.ErrBadConn, lost, false, true},
 		{sql.ErrConnDone, lost, false, true},
+		{fmt.Errorf("wrapped: %w", pgconn.ErrConnClosed), lost, false, true},
 		{&pgconn.ConnectError{}, notExecuted, false, false},
 		{context.DeadlineExceeded, notExecuted, false, false},
 		{context.Canceled, notExecuted, false, false},

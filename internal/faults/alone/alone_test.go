@@ -1,3 +1,5 @@
+//go:build faults
+
 package alone
 
 import (
@@ -28,13 +30,6 @@ func TestMain(m *testing.M) {
 }
 
 func options(t *testing.T) Options { return Options{Program: program, Directory: t.TempDir()} }
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // clean makes sure that a proof found nothing.
 func clean(t *testing.T, r Result, err error) {

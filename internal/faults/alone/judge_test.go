@@ -35,6 +35,9 @@ func TestWitness(t *testing.T) {
 		"another file":                {[]string{read, write, elsewise, answer}, false},
 		"it failed":                   {[]string{read, write, failed, answer}, false},
 		"never answered 201":          {[]string{read, write, sync, replay}, false},
+		"answered when it ends":       {[]string{read, write, sync, answer + " <detached ...>"}, true},
+		"answering when it ends":      {[]string{read, write, sync, answer[:len(answer)-len(", 80) = 80")] + " <unfinished ...>", elsewise}, true},
+		"syncing when it ends":        {[]string{read, write, starts, answer}, false},
 		"acknowledged before, and so": {[]string{read, answer, write, sync}, false},
 	} {
 		w, err := witness(strings.NewReader(strings.Join(test.trace, "\n")), func(text string) bool { return strings.Contains(text, "sync.db-wal>") })
@@ -71,5 +74,12 @@ func TestLoad_NotesWhatIsStrange(t *testing.T) {
 		if final := l.note("one", test.got, test.err); final != test.final || (len(l.strange) > 0) != test.strange {
 			t.Errorf("%v, %v: final is %t, strange %q", test.got, test.err, final, l.strange)
 		}
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

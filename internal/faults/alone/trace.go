@@ -3,12 +3,17 @@ package alone
 import (
 	"bufio"
 	"io"
+	"math"
 	"regexp"
 	"strings"
 )
 
-// call is a system call that has returned. When it began and when it had returned are lines of the trace: the order in which
-// the tracer saw all of them, which needs no clock.
+// never is when a call has returned that had not when the trace ended. Who waits for what a call does may know that it is done
+// before the tracer does.
+const never = math.MaxInt
+
+// call is a system call. When it began and when it had returned are lines of the trace: the order in which the tracer saw all
+// of them, which needs no clock.
 type call struct {
 	name       string
 	text       string
@@ -23,13 +28,25 @@ func readTrace(trace io.Reader, each func(call)) error {
 		at   int
 	}
 	open := make(map[string]begun)
+	tell := func(text string, from, was int) {
+		if name, _, found := strings.Cut(text, "("); found {
+			result := text[strings.LastIndex(text, "= ")+1:]
+			each(call{name: name, text: text, began: from, was: was, failed: strings.HasPrefix(strings.TrimSpace(result), "-")})
+		}
+	}
 	lines := bufio.NewScanner(trace)
 	lines.Buffer(nil, 1<<20)
 	for at := 1; lines.Scan(); at++ {
 		process, text, _ := strings.Cut(lines.Text(), " ")
 		text = strings.TrimLeft(text, " ")
-		if start, unfinished := strings.CutSuffix(text, "<unfinished ...>"); unfinished {
+		start, unfinished := strings.CutSuffix(text, "<unfinished ...>")
+		if !unfinished {
+			start, unfinished = strings.CutSuffix(text, "<detached ...>")
+		}
+		if unfinished && !strings.HasPrefix(text, "<... ") {
 			open[process] = begun{start, at}
+		}
+		if unfinished {
 			continue
 		}
 		from := at
@@ -38,11 +55,10 @@ func readTrace(trace io.Reader, each func(call)) error {
 			text, from = open[process].text+rest, open[process].at
 			delete(open, process)
 		}
-		name, _, found := strings.Cut(text, "(")
-		result := text[strings.LastIndex(text, "= ")+1:]
-		if found {
-			each(call{name: name, text: text, began: from, was: at, failed: strings.HasPrefix(strings.TrimSpace(result), "-")})
-		}
+		tell(text, from, at)
+	}
+	for _, b := range open {
+		tell(b.text, b.at, never)
 	}
 	return lines.Err()
 }

@@ -1,3 +1,5 @@
+//go:build faults
+
 package cluster_test
 
 import (
@@ -27,6 +29,9 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	if code != 0 {
+		fmt.Println(shared.Log())
+	}
 	if err := shared.Close(); err != nil {
 		panic(err)
 	}
