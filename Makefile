@@ -49,11 +49,11 @@ fuzz: ## Fuzz decoder, keys, cursors, URLs, normalising, canonical forms and the
 test-kills: ## Kill the example worker 200 times on each database, and look for what was lost or written twice
 	$(WITH_POSTGRES) go test -count=1 -timeout 5m -tags kills -run TestManyKills -v ./internal/app
 
-# MINUTES=30 goes on for that long. SEED=7 decides the same again.
 test-faults: ## Test what writes do when their PostgreSQL fails them, and the harness of "make faults" (needs PostgreSQL, strace and root)
 	go test -count=1 -tags faults -run Faults ./internal/store
 	go test -count=1 -tags faults ./internal/faults/...
 
+# MINUTES=30 goes on for that long. SEED=7 decides the same again.
 faults: ## Try to break the promise: kill, stop, cut and fill up whatever there is under load, and judge what was answered (needs strace)
 	go run ./internal/faults$(if $(MINUTES), -minutes $(MINUTES))$(if $(SEED), -seed $(SEED))
 
