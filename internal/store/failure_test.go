@@ -42,20 +42,22 @@ func TestPostgres_Errors_AreSorted(t *testing.T) {
 		{answered("ERROR", "55P03"), rolledBack, true, false},
 		{answered("ERROR", "57014"), notExecuted, true, false},
 		{answered("ERROR", "53300"), notExecuted, true, false},
-		{answered("ERROR", "42501"), notExecuted, true, false},
+		{answered("ERROR", "42501"), broken, true, false},
+		{answered("ERROR", "08007"), lost, false, false},
+		{answered("ERROR", "08P01"), none, true, false},
 		{answered("ERROR", "25006"), notExecuted, true, true},
 		{answered("ERROR", "26000"), notExecuted, true, true},
 		{answered("ERROR", "53100"), broken, true, false},
 		{answered("ERROR", "58030"), broken, true, false},
 		{answered("ERROR", "XX001"), broken, true, false},
 		{answered("ERROR", "XX002"), broken, true, false},
-		{answered("ERROR", "40003"), lost, true, false},
+		{answered("ERROR", "40003"), lost, false, false},
 		{answered("FATAL", "57P01"), lost, false, true},
 		{answered("FATAL", "25P03"), lost, false, true},
 		{answered("PANIC", "53100"), lost, false, true},
 		{io.ErrUnexpectedEOF, lost, false, true},
 		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, lost, false, true},
-		{&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, lost, false, true},
+		{&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, lost, false, false},
 		{driver.ErrBadConn, lost, false, true},
 		{sql.ErrConnDone, lost, false, true},
 		{fmt.Errorf("wrapped: %w", pgconn.ErrConnClosed), lost, false, true},
@@ -108,8 +110,8 @@ func TestSQLite_Errors_AreSorted(t *testing.T) {
 		if got := s.engine.sort(test.err); got != test.want {
 			t.Errorf("%s, %v: it is sorted as %d, want %d", test.name, test.err, got, test.want)
 		}
-		if !s.engine.certain(test.err) {
-			t.Errorf("%s, %v: it is not certain", test.name, test.err)
+		if got, want := s.engine.certain(test.err), test.name != "Deadline"; got != want {
+			t.Errorf("%s, %v: it is certain: %t", test.name, test.err, got)
 		}
 	}
 }

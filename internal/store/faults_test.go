@@ -466,3 +466,81 @@ func TestFaults_StandbyAway_NothingIsAcknowledged(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A transaction whose connection is gone may still be at its commit, and nothing ends it: what is run again waits for it, and finds
+// what it has written.
+func TestFaults_StillCommitting_IsWaitedFor(t *testing.T) {
+	c := newCutting(t)
+	superuser := opened(t, c.cluster.URL(), Options{})
+	run(t, superuser, "CREATE SEQUENCE commits")
+	// The first commit takes long, as one does that waits for a disk; a cancellation does not end that either.
+	run(t, superuser, `CREATE FUNCTION linger() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS '
+		BEGIN
+			IF nextval(''commits'') = 1 THEN
+				BEGIN PERFORM pg_sleep(0.7); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(0.6); END;
+			END IF;
+			RETURN NULL;
+		END'`)
+	for _, table := range []string{"delivery_attempts", "deliveries", "claims", "documents", "audit_entries", "api_keys"} {
+		run(t, superuser, "CREATE CONSTRAINT TRIGGER linger AFTER INSERT OR UPDATE ON "+table+" DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()")
+	}
+	lingers := func(*group) bool {
+		var count int
+		if err := superuser.reader.Raw("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'").Row().Scan(&count); err != nil {
+			t.Error(err)
+		}
+		return count > 0
+	}
+	for name, prepare := range writes {
+		t.Run(name, func(t *testing.T) {
+			c.t = t
+			run(t, superuser, "SELECT setval('commits', 100)")
+			write := prepare(c)
+			run(t, superuser, "SELECT setval('commits', 1, false)")
+			trap := c.proxy.Arm(network.AfterForward, func() { waitUntil(t, "it lingers", superuser, lingers) })
+			if err := write(inTime(t)); err != nil {
+				t.Error(err)
+			}
+			if trap.Disarm() {
+				t.Error("nothing befell it")
+			}
+		})
+	}
+}
+
+// What waits for somebody's lock until its time is over says nothing about the other sessions: they are asked, and stay.
+func TestFaults_LockedForLong_CostsOneSession(t *testing.T) {
+	c := newCutting(t)
+	id, provider := c.document()
+	everySession(t, c.Store, "SELECT 1")
+	sessions := func() (pids []int) {
+		err := c.reader.Raw("SELECT pid FROM pg_stat_activity WHERE application_name = 'numora-delivery' AND datname = current_database() ORDER BY pid").Scan(&pids).Error
+		if err != nil {
+			t.Error(err)
+		}
+		return pids
+	}
+	superuser := opened(t, c.cluster.URL()+"&application_name=other", Options{})
+	held := superuser.writer.WithContext(t.Context()).Begin()
+	if err := held.Exec("SELECT 1 FROM deliveries WHERE document_id = ? FOR UPDATE", id).Error; err != nil {
+		t.Fatal(err)
+	}
+	before := sessions()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := c.Record(ctx, []delivery.Attempt{c.attempt(id, provider)}, nil)
+	checkNotExecuted(t, err)
+	if err := held.Rollback().Error; err != nil {
+		t.Fatal(err)
+	}
+	everySession(t, c.Store, "SELECT 1")
+	left := 0
+	for _, pid := range sessions() {
+		if slices.Contains(before, pid) {
+			left++
+		}
+	}
+	if left < len(before)-1 {
+		t.Errorf("of %d sessions %d are left", len(before), left)
+	}
+}

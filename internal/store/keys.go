@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,21 +63,25 @@ const (
 func (s *Store) AddKey(ctx context.Context, key apikey.Key, by string) error {
 	again := false
 	return s.write(ctx, func(tx *gorm.DB) error {
-		if again {
-			var added int64
-			if err := tx.Model(&keyRow{}).Where("id = ? AND hash = ?", key.ID, key.Hash[:]).Count(&added).Error; err != nil || added > 0 {
-				return err // an earlier run was committed
-			}
+		err := s.addKey(tx, key, by)
+		if again && errors.Is(err, errKeyExists) {
+			return nil // an earlier run was committed
 		}
 		again = true
-		return s.addKey(tx, key, by)
+		return err
 	})
 }
 
+var errKeyExists = errors.New("there is an API key of this id")
+
 func (s *Store) addKey(tx *gorm.DB, key apikey.Key, by string) error {
 	row := newKeyRow(key)
-	if err := tx.Create(&row).Error; err != nil {
-		return fmt.Errorf("add an API key: %w", err)
+	added := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+	switch {
+	case added.Error != nil:
+		return fmt.Errorf("add an API key: %w", added.Error)
+	case added.RowsAffected == 0:
+		return errKeyExists
 	}
 	return s.addKeyEvent(tx, keyCreated, row, row.ExpiresAt, by)
 }

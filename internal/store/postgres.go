@@ -43,6 +43,7 @@ type postgresEngine struct {
 	fsyncOff   atomic.Bool  // as it was found last, by a new session, a write or a probe
 	replicated atomic.Bool  // alike: whether commits wait for standbys
 	staleAt    atomic.Int64 // sessions opened before this instant, in Unix nanoseconds, are not used again
+	askAt      atomic.Int64 // those that have not answered since this one are asked first whether they are there
 
 	applicationRole string // see grants.go
 
@@ -119,7 +120,8 @@ func (e *postgresEngine) prepareSession(ctx context.Context, conn *pgx.Conn) err
 	}
 	// Set even where it is so already: a session's own setting is not changed by a reload.
 	_, err := conn.Exec(ctx, sessionSettings+"; SET synchronous_commit = "+commit)
-	conn.PgConn().CustomData()[openedAt] = time.Now().UnixNano()
+	data, now := conn.PgConn().CustomData(), time.Now().UnixNano()
+	data[openedAt], data[seenAt] = now, now
 	return err
 }
 
@@ -165,6 +167,9 @@ func judgeServer(version int, encoding string) error {
 // openedAt is where a session keeps when it was opened.
 const openedAt = "numora.opened_at"
 
+// seenAt is where a session keeps when it was asked last whether it is there, and was.
+const seenAt = "numora.seen_at"
+
 // idle is where a session keeps whether it was left alone for a while before it is used again.
 const idle = "numora.idle"
 
@@ -173,24 +178,32 @@ func noteIdle(_ context.Context, p stdlib.ShouldPingParams) bool {
 	return false // checkSession asks
 }
 
+// askSessions has the sessions that are open now asked whether they are there before they are used again.
+func (e *postgresEngine) askSessions() { e.askAt.Store(time.Now().UnixNano()) }
+
 // dropSessions keeps the sessions that are open now from being used again.
 func (e *postgresEngine) dropSessions() { e.staleAt.Store(time.Now().UnixNano()) }
 
 // checkSession drops a session that was opened before others were found to be read-only or gone, as before a
-// failover; and one that was idle and does not answer, in a part of the time that the request has.
+// failover; and one that was idle, or open when another one was silent, and does not answer, in a part of the time that the
+// request has.
 func (e *postgresEngine) checkSession(ctx context.Context, conn *pgx.Conn) error {
 	data := conn.PgConn().CustomData()
 	if opened, _ := data[openedAt].(int64); opened < e.staleAt.Load() {
 		return driver.ErrBadConn
 	}
-	if was, _ := data[idle].(bool); was {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		if err := conn.PgConn().Ping(ctx); err != nil {
-			e.dropSessions()
-			return driver.ErrBadConn
-		}
+	was, _ := data[idle].(bool)
+	if seen, _ := data[seenAt].(int64); !was && seen >= e.askAt.Load() {
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	asked := time.Now().UnixNano()
+	if err := conn.PgConn().Ping(ctx); err != nil {
+		e.dropSessions()
+		return driver.ErrBadConn
+	}
+	data[seenAt] = asked
 	return nil
 }
 

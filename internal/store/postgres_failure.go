@@ -12,17 +12,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
+
+	"github.com/numora/delivery/internal/delivery"
 )
 
 // failures says what SQLSTATEs mean, each by itself or by its class, its first two characters. What is not here is an
 // answer, or a bug.
 var failures = map[string]failure{
 	"08":    lost,                              // connections
+	"08P01": none,                              // rules of the protocol that were broken: a bug
 	"25006": notExecuted,                       // a primary that became a standby
 	"26000": notExecuted, "42P05": notExecuted, // prepared statements that a pooler mixed up
 	"40":    rolledBack,
 	"40003": lost,                    // nobody knows whether it was completed
-	"42501": notExecuted,             // rights that were taken
+	"42501": broken,                  // rights that were taken: from us, or from PostgreSQL itself on its files
 	"53":    notExecuted,             // resources
 	"53100": broken,                  // the disk is full
 	"55P03": rolledBack,              // a lock was not had in time
@@ -45,8 +48,11 @@ func (e *postgresEngine) sort(err error) failure {
 		return e.sortAnswer(answer)
 	case errors.Is(err, errReadOnlyPostgres), errors.Is(err, errServer):
 		return notExecuted
+	case isSilent(err):
+		e.askSessions() // the server may be silent, or just this statement have to wait
+		return lost
 	case isLost(err):
-		e.dropSessions() // the server is gone or silent, and so are the sessions that were on it
+		e.dropSessions() // the server is gone, and so are the sessions that were on it
 		return lost
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return notExecuted
@@ -69,22 +75,31 @@ func (e *postgresEngine) sortAnswer(answer *pgconn.PgError) failure {
 	return failures[answer.Code[:min(2, len(answer.Code))]]
 }
 
-// isLost tells whether a connection failed, or did not answer in time.
+// isSilent tells whether PostgreSQL was asked, and did not answer in time.
+func isSilent(err error) bool {
+	var network net.Error
+	waited := pgconn.Timeout(err) || errors.As(err, &network) && network.Timeout() && !errors.Is(err, context.DeadlineExceeded)
+	return waited && !pgconn.SafeToRetry(err)
+}
+
+// isLost tells whether a connection failed.
 func isLost(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return pgconn.Timeout(err) && !pgconn.SafeToRetry(err) // it was asked; others only wait for a connection
+		return false // it only waited for a connection
 	}
 	var network net.Error
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, pgconn.ErrConnClosed) || pgconn.SafeToRetry(err)
 }
 
-// certain goes by what PostgreSQL says: after an ERROR it has undone everything. A connection that was lost or ended says
-// nothing, and a warning that standbys do not have it yet is no answer either.
+// certain goes by what PostgreSQL says: after an ERROR it has undone everything, unless the error is that it cannot tell. A
+// connection that was lost or ended says nothing, and a warning that standbys do not have it yet is no answer either.
 func (e *postgresEngine) certain(err error) bool {
 	var answer *pgconn.PgError
-	return errors.As(err, &answer) && answer.SeverityUnlocalized == "ERROR" || pgconn.SafeToRetry(err) ||
-		errors.Is(err, errTwinWon) || errors.Is(err, pgx.ErrTxCommitRollback)
+	if errors.As(err, &answer) {
+		return answer.SeverityUnlocalized == "ERROR" && e.sortAnswer(answer) != lost
+	}
+	return pgconn.SafeToRetry(err) || errors.Is(err, errTwinWon) || errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
 // warned is where a session keeps that PostgreSQL did not do as it was told.
@@ -127,14 +142,30 @@ func (e *postgresEngine) writeSomething(tx *gorm.DB) error {
 	return tx.Exec("SELECT pg_logical_emit_message(true, 'numora-delivery', '')").Error
 }
 
-// tryStorage adds a row that needs room of its own, takes it back, and commits.
+// tryStorage adds a document with an attempt that need room of their own, takes them back, and commits. That there was room does
+// not mean that there is for everything.
 func (e *postgresEngine) tryStorage(tx *gorm.DB) error {
 	const name = "tried"
 	if err := tx.SavePoint(name).Error; err != nil {
 		return err
 	}
-	row := newTrialRow()
-	if err := tx.Create(&row).Error; err != nil {
+	document := newTrialRow()
+	if err := tx.Create(&document).Error; err != nil {
+		return err
+	}
+	due := newDeliveryRow(document, "trial", document.CreatedAt, delivery.RetryPolicies{}.For("trial"))
+	if err := tx.Create(&due).Error; err != nil {
+		return err
+	}
+	id, err := delivery.NewID(document.CreatedAt.Time)
+	if err != nil {
+		return err
+	}
+	attempt := newAttemptRow(delivery.Attempt{ID: id, RecordedAt: document.CreatedAt.Time, Report: delivery.Report{
+		DocumentID: document.ID, Provider: due.Provider, Status: delivery.Failed, ExecutionID: document.ID,
+		AttemptedAt: document.CreatedAt.Time, ErrorMessage: string(document.Metadata),
+	}})
+	if err := tx.Create(&attempt).Error; err != nil {
 		return err
 	}
 	return tx.RollbackTo(name).Error

@@ -131,10 +131,11 @@ func (e *postgresEngine) keep(db *gorm.DB, attempts []attemptRow, deliveries []*
 	return moved, e.keepError(found.Err())
 }
 
-// keepError tells an execution id that was recorded meanwhile from other errors.
+// keepError tells an execution id that was recorded meanwhile from other errors. What was recorded may be the very attempt, by
+// an earlier run whose commit was still under way: then its id is what PostgreSQL finds first.
 func (e *postgresEngine) keepError(err error) error {
 	var failure *pgconn.PgError
-	if errors.As(err, &failure) && failure.ConstraintName == "delivery_attempts_execution_id_key" {
+	if errors.As(err, &failure) && (failure.ConstraintName == "delivery_attempts_execution_id_key" || failure.ConstraintName == "delivery_attempts_pkey") {
 		return errTwinWon
 	}
 	return err

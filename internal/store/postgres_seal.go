@@ -3,7 +3,8 @@ package store
 import "gorm.io/gorm"
 
 func (e *postgresEngine) sealing(tx *gorm.DB) (got bool, err error) {
-	err = tx.Raw("SELECT pg_try_advisory_xact_lock(hashtext('numora-delivery seal'))").Row().Scan(&got)
+	// What has waited to be sealed for long may take longer than a request.
+	err = tx.Raw("SELECT pg_try_advisory_xact_lock(hashtext('numora-delivery seal')) FROM set_config('statement_timeout', '30s', true)").Row().Scan(&got)
 	return got, err
 }
 

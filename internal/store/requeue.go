@@ -22,7 +22,7 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 			return err
 		}
 		row, err := lockDelivery(tx, key)
-		if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && row.Retired {
+		if errors.Is(err, gorm.ErrRecordNotFound) {
 			return delivery.ErrDeliveryNotFound
 		}
 		if err != nil {
@@ -39,6 +39,9 @@ func (s *Store) Requeue(ctx context.Context, requeue delivery.Requeue) (delivery
 				requeued, err = findDelivery(tx, now, key)
 				return err
 			}
+		}
+		if row.Retired {
+			return delivery.ErrDeliveryNotFound
 		}
 		began, expiries = false, 0
 		before := row.standing()

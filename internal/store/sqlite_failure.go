@@ -28,9 +28,13 @@ func (e *sqliteEngine) sort(err error) failure {
 	return none
 }
 
-// certain is true of all but an I/O error. What could not be written, or was interrupted, SQLite has undone; but of what could not be
-// made durable everything may be there when the file is next opened, unless something else was written in its place.
-func (e *sqliteEngine) certain(err error) bool { return primaryCode(err) != sqlite3.SQLITE_IOERR }
+// certain is true of what could not be written: SQLite has undone it. Of what could not be made durable everything may be there when the file
+// is next opened, unless something else was written in its place; and the driver tells that the time is over in place of an I/O
+// error that came later.
+func (e *sqliteEngine) certain(err error) bool {
+	late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return !late && primaryCode(err) != sqlite3.SQLITE_IOERR
+}
 
 func primaryCode(err error) int {
 	var answer *modernc.Error
@@ -43,10 +47,14 @@ func primaryCode(err error) int {
 // openError says of an error that the disk, and not the file, is what a file could not be opened for.
 func openError(err error) error {
 	opening := fmt.Errorf("open the database: %w", err)
-	if code := primaryCode(err); code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR || errors.Is(err, syscall.ENOSPC) {
+	if code := primaryCode(err); code == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR || isDiskError(err) {
 		return delivery.Unavailable(opening)
 	}
 	return opening
+}
+
+func isDiskError(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EROFS)
 }
 
 // confirmed has nothing to look at: there are no standbys.

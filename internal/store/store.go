@@ -301,6 +301,7 @@ func (s *Store) writeOnce(ctx context.Context, do func(tx *gorm.DB) error) error
 			return err
 		}
 		finished = true
+		_ = s.engine.confirmed(session) // what a statement warned of is not about the commit
 		err := tx.Commit().Error
 		if err == nil {
 			err = s.engine.confirmed(session)
