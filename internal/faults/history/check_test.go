@@ -18,6 +18,8 @@ var wrongs = map[string]struct {
 	}},
 	"Teapot":          {"answers", "does not have that status", func(r *Run) { r.Operations[conflict].HTTP = 418 }},
 	"Late":            {"answers", "after 6.001s", func(r *Run) { r.Operations[readShed].Return += 6 * time.Second }},
+	"LatePage":        {"answers", "after 6.001s", func(r *Run) { r.Operations[outboxLate].Slowest = 6001 * time.Millisecond }},
+	"NoAnswer":        {"answers", "which did not answer: EOF", func(r *Run) { o := &r.Operations[recordLost]; o.Halted, o.Problem = false, "EOF" }},
 	"NoRetryAfter":    {"answers", `Retry-After is ""`, func(r *Run) { r.Operations[recordShed].RetryAfter = "" }},
 	"RetryAfterZero":  {"answers", `Retry-After is "0"`, func(r *Run) { r.Operations[readShed].RetryAfter = "0" }},
 	"NoOutcome":       {"answers", `its outcome is ""`, func(r *Run) { r.Operations[recordShed].Says = "" }},
