@@ -86,6 +86,13 @@ func TestLate_FindsSlowAnswersAndNone(t *testing.T) {
 	}
 }
 
+func TestReport_CountsWhatIsNotToldOneByOne(t *testing.T) {
+	p := report{findings: []history.Finding{{Check: "lost"}, {Check: "lost"}, {Check: "lost", More: 500}, {Check: "duplicated"}}}
+	if got := p.foundBy("lost"); got != 502 {
+		t.Errorf("got %d", got)
+	}
+}
+
 func TestReport_Code(t *testing.T) {
 	felt, unfelt := happened{evidence: "it was"}, happened{}
 	for _, c := range []struct {

@@ -168,7 +168,10 @@ func (p *report) judgeMeanwhile(ctx context.Context, r *rig) (done bool, err err
 	if len(p.findings) > 0 {
 		return true, nil // where writes do not come back, clients would not stand still
 	}
-	resume := r.load.Pause()
+	resume, err := r.load.Pause(ctx)
+	if err != nil {
+		return false, err
+	}
 	defer resume()
 	lasted := r.journal.Now() // before documents are read: leases run out meanwhile
 	documents, err := r.caller.Documents(ctx)

@@ -144,4 +144,5 @@ type Run struct {
 type Finding struct {
 	Check string // the name of the check that found it
 	What  string // one sentence with the ids that it is about
+	More  int    // how many others it stands for, which are not told one by one
 }
