@@ -25,14 +25,15 @@
 // within the deadline and half a second.
 //
 // After each fault every server has to be back at its base line within ten seconds: goroutines, as its profile counts them, and
-// connections, as PostgreSQL does. The load goes on all the time, so the base line is the most that was seen in two seconds of load
-// before the first fault, and a server is back when it is seen with no more than 5 % and three above that. Less is no finding: a server
-// that was just started opens connections as it needs them.
+// connections, as PostgreSQL does. Clients stand still for that moment, without connections, as they do before the first fault: what
+// there is then is the server's own, and it is back when it is seen with no more than 5 % above that. It may have fewer connections to
+// PostgreSQL than the number that is set: they are opened as they are needed.
 //
 // # How to read the report
 //
 // GREEN (exit code 0): nothing was found. RED (1): something was; each finding names its check and the ids that it is about.
 // INVALID (3): nothing can be said, because a fault was not felt, there was too little load, or the run broke off; the report says
 // why. Of a run that is not green the history, the logs of the servers and of PostgreSQL are kept in the directory that the
-// report names, and "-judge FILE" judges the history again.
+// report names, and "-judge FILE" judges the history again. These are the program's own exit codes: "go run" and make have one of
+// theirs for all that are not 0.
 package main

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/numora/delivery/internal/faults/history"
+	"github.com/numora/delivery/internal/faults/workers"
 )
 
 // fault is one thing that goes wrong.
@@ -45,16 +47,22 @@ type happened struct {
 }
 
 // happen inflicts a fault, measures how long it takes until all servers acknowledge writes again, and waits until they hold no more
-// than before.
+// than before. Where a server is the reason for an error, that is a finding as well.
 func (r *rig) happen(ctx context.Context, f fault, number int) (happened, []history.Finding, error) {
-	probe, err := r.load.NewProbe(ctx, fmt.Sprintf("%d", number))
+	calm, cancel := context.WithTimeout(ctx, recoveryLimit)
+	defer cancel()
+	probe, err := r.load.NewProbe(calm, fmt.Sprintf("%d", number))
 	if err != nil {
-		return happened{}, nil, err
+		return happened{}, nil, fmt.Errorf("before %s: %w", f.name, err)
 	}
 	began := r.journal.Now()
 	found, err := f.inflict(ctx, r)
 	if err != nil {
-		return happened{}, nil, fmt.Errorf("%s: %w", f.name, err)
+		err = fmt.Errorf("%s: %w", f.name, err)
+		if errors.Is(err, workers.ErrServer) {
+			return happened{}, []history.Finding{{Check: "servers", What: err.Error()}}, err
+		}
+		return happened{}, nil, err
 	}
 	h := happened{name: f.name, at: began, evidence: found.evidence}
 	findings := found.findings

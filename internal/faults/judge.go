@@ -140,11 +140,12 @@ func judgeKept(path string) int {
 		return invalid
 	}
 	p := &report{settings: settings{seed: header.Seed, clients: header.Clients, judge: path}, lasted: run.Lasted}
-	if err != nil {
-		p.invalid = append(p.invalid, err.Error())
-	}
 	p.count(run)
-	p.findings, p.invalid = run.Check(), append(p.invalid, run.Valid()...)
+	if err != nil {
+		p.invalid = append(p.invalid, err.Error()) // and so all would be lost
+	} else {
+		p.findings, p.invalid = run.Check(), run.Valid()
+	}
 	p.print(os.Stdout)
 	return p.code()
 }

@@ -49,6 +49,14 @@ type rounds struct {
 	dealt  []fault
 }
 
+// missed are the faults that have not been once.
+func (d *rounds) missed() []fault {
+	if d.round > 1 {
+		return nil
+	}
+	return d.dealt
+}
+
 // next is the next fault; none is left of a short run after its one round.
 func (d *rounds) next() (f fault, found bool) {
 	for len(d.dealt) == 0 {

@@ -61,6 +61,18 @@ func TestRounds_Long_HasSlowFaultsSeldom(t *testing.T) {
 	}
 }
 
+func TestRounds_Missed_AreThoseOfTheFirstRound(t *testing.T) {
+	dealer := &rounds{random: rand.New(rand.NewPCG(1, 0))}
+	for n := range all() {
+		if _, found := dealer.next(); !found || len(dealer.missed()) != len(all())-n-1 {
+			t.Errorf("after %d of %d faults %d are missed", n+1, len(all()), len(dealer.missed()))
+		}
+	}
+	if dealer.next(); len(dealer.missed()) > 0 {
+		t.Errorf("%d are missed in the second round", len(dealer.missed()))
+	}
+}
+
 func TestLate_FindsSlowAnswersAndNone(t *testing.T) {
 	quick := history.Operation{Kind: history.Record, Return: 3400 * time.Millisecond}
 	slow := history.Operation{Kind: history.Record, Return: 3600 * time.Millisecond}
@@ -71,6 +83,13 @@ func TestLate_FindsSlowAnswersAndNone(t *testing.T) {
 	}
 	if found := late([]history.Operation{quick, slow}); len(found) != 1 {
 		t.Errorf("found %v", found)
+	}
+}
+
+func TestReport_CountsWhatIsNotToldOneByOne(t *testing.T) {
+	p := report{findings: []history.Finding{{Check: "lost"}, {Check: "lost"}, {Check: "lost", More: 500}, {Check: "duplicated"}}}
+	if got := p.foundBy("lost"); got != 502 {
+		t.Errorf("got %d", got)
 	}
 }
 

@@ -64,21 +64,24 @@ func freeze(ctx context.Context, r *rig) (felt, error) {
 	if interrupted != nil {
 		return felt{}, interrupted
 	}
-	f := felt{cleared: cleared, findings: late(r.journal.Since(from))}
-	var err error
-	f.evidence, err = r.awaitTrouble(ctx, before)
-	return f, err
+	evidence, err := r.awaitTrouble(ctx, before)
+	if err != nil {
+		return felt{}, err
+	}
+	// What was asked just before the thaw has its time as well, and is seen when it returns.
+	err = pause(ctx, time.Until(cleared.Add(workers.Deadline+overtime)))
+	return felt{cleared: cleared, evidence: evidence, findings: late(r.journal.Since(from))}, err
 }
 
-// late finds requests that were not answered in time. Lists are several requests, each with its own time.
+// late finds requests that were not answered in time.
 func late(operations []history.Operation) (findings []history.Finding) {
 	const limit = workers.Deadline + overtime
 	longest, count := history.Operation{}, 0
 	for _, o := range operations {
-		if o.Kind == history.List || o.Kind == history.Outbox || o.Halted || o.Return-o.Call <= limit {
+		if o.Halted || o.Took() <= limit {
 			continue
 		}
-		if count++; o.Return-o.Call > longest.Return-longest.Call {
+		if count++; o.Took() > longest.Took() {
 			longest = o
 		}
 	}
@@ -88,7 +91,7 @@ func late(operations []history.Operation) (findings []history.Finding) {
 	return []history.Finding{{Check: "frozen", What: fmt.Sprintf(
 		"%d requests were answered later than %s, or not at all, while PostgreSQL was frozen; the slowest is %s of %s%s by client %d to server %d, %s into the run: %s, status %d %s",
 		count, limit, longest.Kind, longest.DocumentID, longest.ExecutionID, longest.Client, longest.Server, longest.Call.Round(time.Millisecond),
-		(longest.Return - longest.Call).Round(time.Millisecond), longest.HTTP, longest.Problem)}}
+		longest.Took().Round(time.Millisecond), longest.HTTP, longest.Problem)}}
 }
 
 // terminateSessions ends all sessions of servers, as an operator would. The servers may hide that from clients.

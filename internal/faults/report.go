@@ -175,7 +175,7 @@ func (p *report) printDoubts(to io.Writer) {
 func (p *report) foundBy(check string) (count int) {
 	for _, f := range p.findings {
 		if f.Check == check {
-			count++
+			count += max(1, f.More)
 		}
 	}
 	return count
@@ -184,7 +184,7 @@ func (p *report) foundBy(check string) (count int) {
 func (p *report) printFindings(to io.Writer) {
 	byCheck := make(map[string]int)
 	for _, f := range p.findings {
-		byCheck[f.Check]++
+		byCheck[f.Check] += max(1, f.More)
 	}
 	for _, check := range sortedKeys(byCheck) {
 		_, _ = fmt.Fprintf(to, "FOUND by %s: %d\n", check, byCheck[check])

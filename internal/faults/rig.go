@@ -133,6 +133,9 @@ func (r *rig) close() (err error) {
 	if r.cluster != nil {
 		err = errors.Join(err, r.cluster.SaveLog(filepath.Join(r.directory, "postgres.log")), r.cluster.Close())
 	}
+	if r.history != nil {
+		err = errors.Join(err, r.history.Flush())
+	}
 	if r.file != nil {
 		err = errors.Join(err, r.file.Close())
 	}

@@ -101,10 +101,10 @@ func (p *report) loaded(ctx context.Context, program workers.Program) (err error
 	ending := time.AfterFunc(grace, giveUp)
 	r.load.Stop()
 	ending.Stop()
-	p.answered(r)
 	if failed != nil {
-		return failed
+		return failed // perhaps with PostgreSQL away
 	}
+	p.answered(r)
 	if err := p.judge(ctx, r); err != nil {
 		return err
 	}
@@ -141,11 +141,11 @@ func (p *report) underLoad(ctx context.Context, r *rig) error {
 			break
 		}
 		h, findings, err := r.happen(ctx, f, number)
+		p.findings = append(p.findings, findings...)
 		if err != nil {
 			return err
 		}
 		p.happened = append(p.happened, h)
-		p.findings = append(p.findings, findings...)
 		p.tell(r, h, findings)
 		if p.settings.untilFound && (len(p.findings) > 0 || time.Since(judged) > judgeEvery) {
 			if done, err := p.judgeMeanwhile(ctx, r); done || err != nil {
@@ -157,16 +157,22 @@ func (p *report) underLoad(ctx context.Context, r *rig) error {
 			return err
 		}
 	}
+	for _, f := range dealer.missed() {
+		p.invalid = append(p.invalid, fmt.Sprintf("there was no time for %s", f.name))
+	}
 	return nil
 }
 
 // judgeMeanwhile judges what there is while all clients stand still, and tells whether that is enough.
 func (p *report) judgeMeanwhile(ctx context.Context, r *rig) (done bool, err error) {
-	resume := r.load.Pause()
-	defer resume()
 	if len(p.findings) > 0 {
-		return true, nil
+		return true, nil // where writes do not come back, clients would not stand still
 	}
+	resume, err := r.load.Pause(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer resume()
 	lasted := r.journal.Now() // before documents are read: leases run out meanwhile
 	documents, err := r.caller.Documents(ctx)
 	if err != nil {

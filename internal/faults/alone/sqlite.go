@@ -95,10 +95,11 @@ func killAgain(ctx context.Context, r *Result, s *server, l *load) error {
 		if err := s.kill(); err != nil {
 			return err
 		}
-		began, before := time.Now(), l.counts().acknowledged
+		began := time.Now()
 		if err := s.start(ctx); err != nil {
 			return err
 		}
+		before := l.counts().acknowledged // with what the killed process had answered, whenever a client came to it
 		if !await(ctx, readyLimit, func() bool { return l.counts().acknowledged > before }) {
 			return errors.New("nothing is recorded after the server was started again")
 		}

@@ -17,15 +17,15 @@ var finals = []int{
 	http.StatusRequestHeaderFieldsTooLarge,
 }
 
-// checkAnswers: every answer is one that the contract has, in time. No answer at all may be a server's that was killed.
+// checkAnswers: every answer is one that the contract has, in time. Nothing but a server that was killed or stopped leaves a client
+// without one.
 func checkAnswers(x *index, f *findings) {
 	for i := range x.Operations {
 		o := &x.Operations[i]
 		if wrong := o.wrongAnswer(); wrong != "" {
 			f.add("%s was answered %d at %s: %s", o.name(), o.HTTP, o.Return, wrong)
 		}
-		// What reads all pages is several requests.
-		if took := o.Return - o.Call; o.HTTP != 0 && !o.Halted && o.Kind != List && o.Kind != Outbox && took > x.Deadline+slack {
+		if took := o.Took(); o.HTTP != 0 && !o.Halted && took > x.Deadline+slack {
 			f.add("%s was answered %d at %s, after %s", o.name(), o.HTTP, o.Return, took)
 		}
 	}
@@ -39,6 +39,9 @@ func (o *Operation) wrongAnswer() string {
 	case o.HTTP == 0:
 		if o.Outcome != Unknown && o.Outcome != NotExecuted {
 			return "without an answer nobody knows that it is " + string(o.Outcome)
+		}
+		if o.Outcome == Unknown && !o.Halted {
+			return "nothing had befallen the server, which did not answer: " + o.Problem
 		}
 	case o.HTTP/100 == 2:
 		if o.Outcome == Done && o.Kind == Record && o.Attempt == nil {

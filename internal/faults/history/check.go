@@ -17,7 +17,7 @@ func (f *findings) add(format string, arguments ...any) {
 		f.more++
 		return
 	}
-	f.found = append(f.found, Finding{f.check, fmt.Sprintf(format, arguments...)})
+	f.found = append(f.found, Finding{Check: f.check, What: fmt.Sprintf(format, arguments...)})
 }
 
 // checks are all that a run is held against, by the names that findings bear. None raises a false alarm, whatever the
@@ -48,7 +48,7 @@ func (r *Run) Check() []Finding {
 		c.check(x, f)
 		all = append(all, f.found...)
 		if f.more > 0 {
-			all = append(all, Finding{c.name, fmt.Sprintf("and %d more", f.more)})
+			all = append(all, Finding{Check: c.name, What: fmt.Sprintf("and %d more", f.more), More: f.more})
 		}
 	}
 	return all

@@ -18,6 +18,8 @@ var wrongs = map[string]struct {
 	}},
 	"Teapot":          {"answers", "does not have that status", func(r *Run) { r.Operations[conflict].HTTP = 418 }},
 	"Late":            {"answers", "after 6.001s", func(r *Run) { r.Operations[readShed].Return += 6 * time.Second }},
+	"LatePage":        {"answers", "after 6.001s", func(r *Run) { r.Operations[outboxLate].Slowest = 6001 * time.Millisecond }},
+	"NoAnswer":        {"answers", "which did not answer: EOF", func(r *Run) { o := &r.Operations[recordLost]; o.Halted, o.Problem = false, "EOF" }},
 	"NoRetryAfter":    {"answers", `Retry-After is ""`, func(r *Run) { r.Operations[recordShed].RetryAfter = "" }},
 	"RetryAfterZero":  {"answers", `Retry-After is "0"`, func(r *Run) { r.Operations[readShed].RetryAfter = "0" }},
 	"NoOutcome":       {"answers", `its outcome is ""`, func(r *Run) { r.Operations[recordShed].Says = "" }},
@@ -230,7 +232,7 @@ func TestCheck_GivenBack(t *testing.T) {
 			{ID: "g", Status: "push_pending", Deliveries: []Delivery{{DocumentID: "g", Provider: "fax", State: "ready"}}},
 		}
 		if found := run.Check(); len(found) != findings {
-			t.Errorf("%s: got %q", status, found)
+			t.Errorf("%s: got %+v", status, found)
 		}
 	}
 }
@@ -242,7 +244,7 @@ func TestCheck_Wrong(t *testing.T) {
 			wrong.change(run)
 			found := run.Check()
 			if !slices.ContainsFunc(found, func(f Finding) bool { return f.Check == wrong.check && strings.Contains(f.What, wrong.says) }) {
-				t.Errorf("%s did not say %q, but: %q", wrong.check, wrong.says, found)
+				t.Errorf("%s did not say %q, but: %+v", wrong.check, wrong.says, found)
 			}
 		})
 	}
@@ -255,7 +257,7 @@ func TestCheck_CountsWhatItDoesNotTell(t *testing.T) {
 	}
 	found := run.Check()
 	if len(found) != perCheck+1 || found[perCheck].What != "and 3 more" {
-		t.Errorf("got %q", found)
+		t.Errorf("got %+v", found)
 	}
 }
 
@@ -264,6 +266,6 @@ func TestOrders_OutOfTime(t *testing.T) {
 	f := &findings{check: "porcupine"}
 	newIndex(newSmallHistory()).checkOrdersWithin(f, time.Hour, 0)
 	if len(f.found) != 3 || !strings.Contains(f.found[0].What, "no time is left") {
-		t.Errorf("got %q", f.found)
+		t.Errorf("got %+v", f.found)
 	}
 }

@@ -37,8 +37,9 @@ type Operation struct {
 	Client  int           `json:"client"`
 	Server  int           `json:"server"`
 	Kind    Kind          `json:"kind"`
-	Call    time.Duration `json:"call"`   // since the run began: before the request was sent
-	Return  time.Duration `json:"return"` // after its answer was read, or given up
+	Call    time.Duration `json:"call"`              // since the run began: before the request was sent
+	Return  time.Duration `json:"return"`            // after its answer was read, or given up
+	Slowest time.Duration `json:"slowest,omitempty"` // List, Outbox: the longest that one of its requests took
 	Outcome Outcome       `json:"outcome"`
 
 	HTTP       int    `json:"http,omitempty"` // the status; 0 without an answer
@@ -66,6 +67,14 @@ type Operation struct {
 	Delivery  *Delivery  `json:"delivery,omitempty"`  // answered to Requeue
 	Attempts  []Attempt  `json:"attempts,omitempty"`  // answered to List, all pages, newest recorded first
 	Due       []Delivery `json:"due,omitempty"`       // answered to Outbox, all pages, oldest due first
+}
+
+// Took is how long an answer took: that of the slowest request, where there were several.
+func (o *Operation) Took() time.Duration {
+	if o.Kind == List || o.Kind == Outbox {
+		return o.Slowest
+	}
+	return o.Return - o.Call
 }
 
 // Report is a delivery report as it is sent: what is empty is left out.
@@ -135,4 +144,5 @@ type Run struct {
 type Finding struct {
 	Check string // the name of the check that found it
 	What  string // one sentence with the ids that it is about
+	More  int    // how many others it stands for, which are not told one by one
 }

@@ -137,7 +137,7 @@ func (s *simulation) turn(o *Operation, now time.Duration) {
 }
 
 func (s *simulation) giveUp(o *Operation, at time.Duration) {
-	o.Outcome = Unknown
+	o.Outcome, o.Halted = Unknown, true
 	s.at(at, func() { s.finish(o, at) })
 }
 

@@ -93,7 +93,7 @@ func newSmallHistory() *Run {
 		claimCrm:      {Kind: Claim, Provider: "crm", Worker: "w2", Limit: 5, LeaseSeconds: 10, Leases: []Lease{c2, c3}},
 		releaseCrm:    {Kind: Release, ExecutionID: "c3", Leases: []Lease{c3}},
 		outboxLate:    {Kind: Outbox, Provider: "crm", Due: []Delivery{requeued}},
-		recordLost:    {Kind: Record, Outcome: Unknown, Sent: &lost},
+		recordLost:    {Kind: Record, Outcome: Unknown, Halted: true, Sent: &lost},
 		recordShed:    {Kind: Record, HTTP: 503, Outcome: NotExecuted, Says: "not_executed", RetryAfter: "1", Sent: &shed},
 		readShed:      {Kind: Read, HTTP: 429, Outcome: NotExecuted, RetryAfter: "2", DocumentID: "d"},
 	}

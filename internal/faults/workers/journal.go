@@ -13,13 +13,13 @@ import (
 type Journal struct {
 	Began time.Time
 
-	mutex      sync.Mutex
-	write      func(*history.Operation) error
-	failed     error // the first of write's
-	operations []history.Operation
-	tally      Tally
-	waiting    []waiter
-	halts      map[int]halt
+	mutex   sync.Mutex
+	write   func(*history.Operation) error
+	failed  error // the first of write's
+	log     log
+	tally   Tally
+	waiting []waiter
+	halts   map[int]halt
 }
 
 // Tally counts what is to be told, or looked at, while the load goes on.
@@ -62,7 +62,7 @@ func (j *Journal) add(o history.Operation) history.Operation {
 	if err := j.write(&o); err != nil && j.failed == nil {
 		j.failed = err
 	}
-	j.operations = append(j.operations, o)
+	j.log.add(o)
 	j.tally.add(o)
 	j.tell(o)
 	return o
@@ -94,14 +94,14 @@ func (j *Journal) tell(o history.Operation) {
 	j.waiting = rest
 }
 
-// AwaitWrite returns a channel that gets the time at which the first write was acknowledged that a server was sent since then,
+// AwaitWrite returns a channel that gets the time at which the first write was acknowledged (201) that a server was sent since then,
 // which may have been already.
 func (j *Journal) AwaitWrite(server int, since time.Duration) <-chan time.Duration {
 	found := make(chan time.Duration, 1) // tell must not wait
 	w := waiter{server, since, found}
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	for _, o := range after(j.operations, since) {
+	for _, o := range j.log.since(since) {
 		if w.meets(o) {
 			found <- o.Return
 			return found
@@ -111,9 +111,9 @@ func (j *Journal) AwaitWrite(server int, since time.Duration) <-chan time.Durati
 	return found
 }
 
-// meets tells whether an operation is what is waited for.
+// meets tells whether an operation is what is waited for. A replay writes nothing, and a refreshed document may be as it was.
 func (w waiter) meets(o history.Operation) bool {
-	return o.Server == w.server && o.Call >= w.since && o.Outcome == history.Done && (o.Kind == history.Record || o.Kind == history.Register)
+	return o.Server == w.server && o.Call >= w.since && o.HTTP == http.StatusCreated && (o.Kind == history.Record || o.Kind == history.Register)
 }
 
 // Halt notes that a server's process stands still, or is gone, from now on; Resume that it is there again.
@@ -143,19 +143,12 @@ func (j *Journal) Tally() Tally {
 func (j *Journal) Operations() ([]history.Operation, error) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	return j.operations[:len(j.operations):len(j.operations)], j.failed
+	return j.log.all(), j.failed
 }
 
-// Since returns the operations that returned after an instant.
+// Since returns the operations that returned at an instant or later.
 func (j *Journal) Since(from time.Duration) []history.Operation {
-	all, _ := j.Operations()
-	return after(all, from)
-}
-
-func after(all []history.Operation, from time.Duration) []history.Operation {
-	first := len(all)
-	for first > 0 && all[first-1].Return >= from {
-		first--
-	}
-	return all[first:]
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.log.since(from)
 }

@@ -32,6 +32,9 @@ func TestAwaitWrite_OnlyOfThatServerAndSentSince(t *testing.T) {
 	read := done(1, 2*time.Second)
 	read.Kind = history.Read
 	j.add(read)
+	replay := done(1, 2*time.Second)
+	replay.HTTP = 200
+	j.add(replay)
 	select {
 	case <-found:
 		t.Fatal("found one too early")

@@ -54,10 +54,19 @@ func (l *Load) Start(ctx context.Context) {
 	}
 }
 
-// Pause returns when every client has an answer to all that it asked, and goes on with nothing until resume is called.
-func (l *Load) Pause() (resume func()) {
-	l.gate.Lock()
-	return l.gate.Unlock
+// Pause returns when every client has an answer to all that it asked, and goes on with nothing until resume is called. Clients'
+// connections are closed. Where ctx ends before, they go on.
+func (l *Load) Pause(ctx context.Context) (resume func(), err error) {
+	still := make(chan struct{})
+	go func() { l.gate.Lock(); close(still) }()
+	select {
+	case <-still:
+		l.caller.http.CloseIdleConnections()
+		return l.gate.Unlock, nil
+	case <-ctx.Done():
+		go func() { <-still; l.gate.Unlock() }()
+		return nil, context.Cause(ctx)
+	}
 }
 
 // Stop returns when every client has an answer to all that it asked, or ctx of Start has ended.

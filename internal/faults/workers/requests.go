@@ -126,13 +126,15 @@ func (c *Caller) outbox(ctx context.Context, o *history.Operation) {
 
 // pages reads all pages of a list. Where one of them fails the operation is what came of that one, and there is no list.
 func pages[item any](ctx context.Context, c *Caller, o *history.Operation, path string) (found []item) {
-	// An answer to each page is due within the deadline, so that the operation is as long as it has pages.
+	// An answer to each page is due within the deadline.
 	for cursor := ""; ; {
 		query := "limit=" + strconv.Itoa(o.Limit)
 		if cursor != "" {
 			query += "&cursor=" + url.QueryEscape(cursor)
 		}
+		began := c.Journal.Now()
 		body := c.call(ctx, o, http.MethodGet, path+query, nil)
+		o.Slowest = max(o.Slowest, c.Journal.Now()-began)
 		if body == nil {
 			return nil
 		}

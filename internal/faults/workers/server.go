@@ -31,6 +31,9 @@ const (
 	endLimit   = 20 * time.Second // servers give their last requests less
 )
 
+// ErrServer says that a server's process does not do what it must: begin, get ready, or end.
+var ErrServer = errors.New("not as it must be")
+
 // Server is a place where a server process runs, again and again, always at the same address.
 type Server struct {
 	Number      int
@@ -119,7 +122,7 @@ func (s *Server) watch(p *process) {
 }
 
 func (s *Server) awaitListening(ctx context.Context, p *process) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, s.late("does not listen"))
 	defer cancel()
 	for {
 		connection, err := new(net.Dialer).DialContext(ctx, "tcp", s.listen)
@@ -128,17 +131,21 @@ func (s *Server) awaitListening(ctx context.Context, p *process) (time.Time, err
 		}
 		select {
 		case <-p.ended:
-			return time.Time{}, fmt.Errorf("server %d ended at its start: %v; its log is %s", s.Number, p.err, s.Log)
+			return time.Time{}, fmt.Errorf("%w: server %d ended at its start: %v; its log is %s", ErrServer, s.Number, p.err, s.Log)
 		case <-ctx.Done():
-			return time.Time{}, fmt.Errorf("server %d does not listen: %w", s.Number, err)
+			return time.Time{}, context.Cause(ctx)
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }
 
+func (s *Server) late(what string) error {
+	return fmt.Errorf("%w: server %d %s within %s; its log is %s", ErrServer, s.Number, what, readyLimit, s.Log)
+}
+
 // AwaitReady returns when the server says that it is ready.
 func (s *Server) AwaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, s.late("is not ready"))
 	defer cancel()
 	for {
 		if status, _, err := s.ask(ctx, "/readyz"); err == nil && status == http.StatusOK {
@@ -146,7 +153,7 @@ func (s *Server) AwaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("server %d is not ready; its log is %s", s.Number, s.Log)
+			return context.Cause(ctx)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -203,7 +210,10 @@ func (s *Server) Terminate() error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	return s.AwaitEnd()
+	if err := s.AwaitEnd(); err != nil {
+		return fmt.Errorf("%w: server %d, asked to end: %w; its log is %s", ErrServer, s.Number, err, s.Log)
+	}
+	return nil
 }
 
 // Stop stops the server's process where it is.
