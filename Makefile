@@ -54,7 +54,7 @@ test-faults: ## Test what writes do when their PostgreSQL fails them, and the ha
 	go test -count=1 -tags faults ./internal/faults/...
 
 # MINUTES=30 goes on for that long. SEED=7 decides the same again.
-faults: ## Try to break the promise: kill, stop, cut and fill up whatever there is under load, and judge what was answered (needs strace)
+faults: ## Try to break the promise: kill, stop, cut and fill up whatever there is under load, and judge what was answered (needs PostgreSQL, strace and root)
 	go run ./internal/faults$(if $(MINUTES), -minutes $(MINUTES))$(if $(SEED), -seed $(SEED))
 
 # BUG=no-unique-index plants that one alone.

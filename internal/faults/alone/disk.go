@@ -2,6 +2,8 @@ package alone
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +14,12 @@ import (
 // disk is a small one, in memory, part of which a ballast takes.
 type disk struct {
 	folder string
+	keeper *exec.Cmd // unmounts it when its standard input ends, which it does with this process too
+	input  io.Closer
 }
+
+// keep unmounts a disk, even where a process that ends has something open there.
+const keep = `trap "" INT TERM HUP; read -r _; umount -l "$1"`
 
 // makeDisk mounts a disk of so many bytes.
 func makeDisk(ctx context.Context, folder string, size int64) (*disk, error) {
@@ -23,7 +30,15 @@ func makeDisk(ctx context.Context, folder string, size int64) (*disk, error) {
 	if err != nil {
 		return nil, notFelt("a small disk cannot be mounted here, which takes root: %w: %s", err, output)
 	}
-	return &disk{folder}, nil
+	d := &disk{folder: folder, keeper: exec.Command("sh", "-c", keep, "sh", folder)}
+	d.keeper.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if d.input, err = d.keeper.StdinPipe(); err == nil {
+		err = d.keeper.Start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, exec.Command("umount", "-l", folder).Run())
+	}
+	return d, nil
 }
 
 // leave has the ballast take all that is free but so many bytes.
@@ -50,7 +65,5 @@ func (d *disk) free() (int64, error) {
 	return int64(is.Bavail) * int64(is.Bsize), err // #nosec G115 -- it is small
 }
 
-// close unmounts the disk, even where a process that ends has something open there.
-func (d *disk) close() error {
-	return exec.Command("umount", "-l", d.folder).Run()
-}
+// close unmounts the disk.
+func (d *disk) close() error { return errors.Join(d.input.Close(), d.keeper.Wait()) }
