@@ -47,6 +47,11 @@ func (s settings) wantsLoad() bool {
 	return len(s.wanted()) == 0 || slices.ContainsFunc(all(), func(f fault) bool { return slices.Contains(s.wanted(), f.name) })
 }
 
+// proofLasts is how long the load of a proof lasts; 0 is short.
+func (s settings) proofLasts() time.Duration {
+	return min(time.Duration(s.minutes*float64(time.Second)), 30*time.Second)
+}
+
 // standAlone makes the proofs that are wanted.
 func (p *report) standAlone(ctx context.Context, program workers.Program) error {
 	for _, each := range proofs {
@@ -54,7 +59,7 @@ func (p *report) standAlone(ctx context.Context, program workers.Program) error 
 			continue
 		}
 		began := time.Now()
-		result, err := each.make(ctx, alone.Options{Program: string(program), Directory: p.directory})
+		result, err := each.make(ctx, alone.Options{Program: string(program), Directory: p.directory, Lasts: p.settings.proofLasts()})
 		for _, what := range result.Findings {
 			p.findings = append(p.findings, history.Finding{Check: each.name, What: what})
 			progress("FOUND by %s: %s", each.name, what)

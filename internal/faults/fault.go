@@ -42,6 +42,7 @@ const (
 type happened struct {
 	name     string
 	at       time.Duration
+	cleared  time.Duration // like at, of when its cause was gone
 	evidence string
 	recovery time.Duration
 }
@@ -64,7 +65,7 @@ func (r *rig) happen(ctx context.Context, f fault, number int) (happened, []hist
 		}
 		return happened{}, nil, err
 	}
-	h := happened{name: f.name, at: began, evidence: found.evidence}
+	h := happened{name: f.name, at: began, cleared: found.cleared.Sub(r.journal.Began), evidence: found.evidence}
 	findings := found.findings
 	limited, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()

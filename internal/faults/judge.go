@@ -79,6 +79,7 @@ func (p *report) judge(ctx context.Context, r *rig) error {
 	progress("judging %d operations, %d attempts, %d documents", len(run.Operations), len(run.Attempts), len(run.Documents))
 	p.count(run)
 	p.findings = append(p.findings, run.Check()...)
+	p.findings = append(p.findings, unhealthy(p.happened, run.Operations)...)
 	p.invalid = append(p.invalid, run.Valid()...)
 	return p.verifyAudit(ctx, r)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/numora/delivery/internal/delivery"
 )
 
-// data is a report as it is compared. An instant that is none compares as what no attempt can have.
+// data is a report as a delivery is moved on by it. An instant that is none is one that no attempt can have.
 func (r *Report) data() delivery.Report {
 	at, err := time.Parse(time.RFC3339, r.AttemptedAt)
 	if err != nil {
@@ -19,8 +19,34 @@ func (r *Report) data() delivery.Report {
 	}
 }
 
-// differing names the fields in which two reports are different delivery data.
-func (r *Report) differing(other *Report) []string { return r.data().Differing(other.data()) }
+// differing names the fields in which two reports under one execution id are different delivery data: by the contract, and not by
+// what the server takes for it.
+func (r *Report) differing(other *Report) (names []string) {
+	for _, field := range []struct{ name, a, b string }{
+		{"document_id", r.DocumentID, other.DocumentID},
+		{"provider", r.Provider, other.Provider},
+		{"status", r.Status, other.Status},
+		{"attempted_at", microseconds(r.AttemptedAt), microseconds(other.AttemptedAt)},
+		{"external_record_id", r.ExternalRecordID, other.ExternalRecordID},
+		{"external_url", r.ExternalURL, other.ExternalURL},
+		{"error_code", r.ErrorCode, other.ErrorCode},
+		{"error_message", r.ErrorMessage, other.ErrorMessage},
+	} {
+		if field.a != field.b {
+			names = append(names, field.name)
+		}
+	}
+	return names
+}
+
+// microseconds writes an instant in UTC, cut to the microsecond; what is none, as it is.
+func microseconds(instant string) string {
+	at, err := time.Parse(time.RFC3339, instant)
+	if err != nil {
+		return instant
+	}
+	return at.UTC().Format("2006-01-02T15:04:05.000000")
+}
 
 func (r *Report) sameAs(other *Report) bool { return len(r.differing(other)) == 0 }
 

@@ -1,5 +1,5 @@
 // Package history is what a run under faults is judged by: what each client asked and was told, and when; what was
-// recorded in the end; and the checks that hold one against the other. It knows the contract, not the server.
+// recorded in the end; and the checks that hold one against the other. It knows the contract, and the fold of the domain; not the server.
 package history
 
 import "time"
