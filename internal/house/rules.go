@@ -90,7 +90,7 @@ var rooms = []room{
 	}, {
 		path:     "internal/faults",
 		subject:  "what tries to break the promise",
-		rooms:    []string{"internal/delivery"},
+		rooms:    []string{"internal/delivery", "internal/testpg"},
 		external: []string{"github.com/jackc/pgx", "github.com/anishathalye/porcupine", "golang.org/x/sync", "modernc.org/sqlite"},
 	}, {
 		path:    "internal/house",

@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
+
+	"github.com/numora/delivery/internal/testpg/account"
 )
 
 // longestSocketPath is what fits a Unix socket's address on macOS; Linux has room for four bytes more.
@@ -21,54 +22,28 @@ type home struct {
 }
 
 func makeHome() (home, error) {
-	account, err := serverAccount()
+	owner, err := account.ForServer()
 	if err != nil {
-		return home{}, err
+		return home{}, fmt.Errorf("%w: add one, or set %s", err, urlVariable)
 	}
 	parent := os.TempDir()
 	// Another account may not be let into this one's TMPDIR.
-	if account != nil || len(parent)+len("/testpg-4294967295/.s.PGSQL.5432") > longestSocketPath {
+	if owner != nil || len(parent)+len("/testpg-4294967295/.s.PGSQL.5432") > longestSocketPath {
 		parent = "/tmp"
 	}
 	directory, err := os.MkdirTemp(parent, "testpg-")
 	if err != nil {
 		return home{}, err
 	}
-	made := home{directory: directory, account: account}
+	made := home{directory: directory, account: owner}
 	if err := made.own(directory); err != nil {
 		return home{}, errors.Join(err, os.Remove(directory))
 	}
 	return made, nil
 }
 
-// serverAccount returns the account for the server's processes: nil, which is this process's own, unless
-// that is root, as which PostgreSQL does not run.
-func serverAccount() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		found, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		userID, userErr := strconv.ParseUint(found.Uid, 10, 32)
-		groupID, groupErr := strconv.ParseUint(found.Gid, 10, 32)
-		if userErr == nil && groupErr == nil {
-			return &syscall.Credential{Uid: uint32(userID), Gid: uint32(groupID)}, nil
-		}
-	}
-	return nil, errors.New("PostgreSQL does not run as root, and there is no account postgres or nobody: " +
-		"add one, or set " + urlVariable)
-}
-
 // own hands a file over to the home's account.
-func (h home) own(path string) error {
-	if h.account == nil {
-		return nil
-	}
-	return os.Chown(path, int(h.account.Uid), int(h.account.Gid))
-}
+func (h home) own(path string) error { return account.Own(path, h.account) }
 
 // command prepares a program to run in the home and as its account.
 func (h home) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {

@@ -1,23 +1,20 @@
 package alone
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/numora/delivery/internal/faults/child"
+	"github.com/numora/delivery/internal/faults/workers"
 )
 
 const (
@@ -52,32 +49,20 @@ func newServer(ctx context.Context, options Options, databaseURL string, setting
 	if s.key, err = s.run(ctx, "keys", "create", "--name=worker", "--scopes=delivery:write,documents:write"); err != nil {
 		return nil, err
 	}
-	// A port that no connections are made from: one could take it while the server is down.
-	for range 100 {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
-		if err == nil {
-			s.address = listener.Addr().String()
-			return s, listener.Close()
-		}
-	}
-	return nil, errors.New("no port is free between 10000 and 30000")
+	s.address, err = workers.FreeAddress()
+	return s, err
 }
 
-func (s *server) environment() []string {
-	others := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "NUMORA_") })
-	return append(append(others, "NUMORA_DATABASE_URL="+s.databaseURL, "NUMORA_ADMIN_LISTEN=off", "NUMORA_LISTEN="+s.address,
-		"NUMORA_RATE_LIMIT=1000000000"), s.settings...)
+// program prepares a run of the program, with what this server is set to.
+func (s *server) program(ctx context.Context, arguments ...string) *exec.Cmd {
+	command := workers.Program(s.options.Program).Command(ctx, s.databaseURL, arguments...)
+	command.Env = append(append(command.Env, "NUMORA_ADMIN_LISTEN=off", "NUMORA_LISTEN="+s.address, "NUMORA_RATE_LIMIT=1000000000"), s.settings...)
+	command.Dir = s.options.Directory
+	return command
 }
 
 func (s *server) run(ctx context.Context, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, s.options.Program, arguments...)
-	var complaints bytes.Buffer
-	command.Env, command.Dir, command.Stderr = s.environment(), s.options.Directory, &complaints
-	printed, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("numora-delivery %s: %w\n%s", arguments[0], err, &complaints)
-	}
-	return strings.TrimSpace(string(printed)), nil
+	return workers.Output(s.program(ctx, arguments...))
 }
 
 func (s *server) logPath() string { return filepath.Join(s.options.Directory, "server.log") }
@@ -89,8 +74,8 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close() // the process has it too
-	command := exec.Command(s.options.Program, "serve")
-	command.Env, command.Dir, command.Stdout, command.Stderr = s.environment(), s.options.Directory, log, log
+	command := s.program(context.WithoutCancel(ctx), "serve")
+	command.Stdout, command.Stderr = log, log
 	if err := child.Start(command, syscall.SIGKILL); err != nil {
 		return err
 	}

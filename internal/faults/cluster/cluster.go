@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/numora/delivery/internal/testpg/account"
 )
 
 // Role is the role that servers connect as, and Database what it owns. It is no superuser, so that the connections which
@@ -51,7 +53,7 @@ type Cluster struct {
 // Start makes a cluster and starts it. It ends with this process, however that ends.
 func Start(ctx context.Context, options Options) (c *Cluster, err error) {
 	c = &Cluster{data: options.DataDirectory}
-	if c.account, err = serverAccount(); err != nil {
+	if c.account, err = account.ForServer(); err != nil {
 		return nil, err
 	}
 	// In /tmp, whatever TMPDIR says: a Unix socket's path is short, and the account has to be let in.

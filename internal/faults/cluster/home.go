@@ -4,10 +4,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"github.com/numora/delivery/internal/testpg/account"
 )
 
 // oldestVersion is the oldest PostgreSQL that the server supports.
@@ -34,33 +35,8 @@ func findProgram(name string) (string, error) {
 	return filepath.Join(directory, name), nil
 }
 
-// serverAccount returns the account for the server's processes: nil, which is this process's own, unless that is root,
-// as which PostgreSQL does not run.
-func serverAccount() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		found, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		userID, userErr := strconv.ParseUint(found.Uid, 10, 32)
-		groupID, groupErr := strconv.ParseUint(found.Gid, 10, 32)
-		if userErr == nil && groupErr == nil {
-			return &syscall.Credential{Uid: uint32(userID), Gid: uint32(groupID)}, nil
-		}
-	}
-	return nil, errors.New("PostgreSQL does not run as root, and there is no account postgres or nobody")
-}
-
 // own hands a file over to the server's account.
-func (c *Cluster) own(path string) error {
-	if c.account == nil {
-		return nil
-	}
-	return os.Chown(path, int(c.account.Uid), int(c.account.Gid))
-}
+func (c *Cluster) own(path string) error { return account.Own(path, c.account) }
 
 // command prepares one of PostgreSQL's programs to run as the server's account.
 func (c *Cluster) command(name string, arguments ...string) (*exec.Cmd, error) {

@@ -25,8 +25,8 @@ func Build(ctx context.Context, directory string) (Program, error) {
 	return Program(path), nil
 }
 
-// command prepares a run on a database with nothing else set, whatever the environment says.
-func (p Program) command(ctx context.Context, databaseURL string, arguments ...string) *exec.Cmd {
+// Command prepares a run on a database with nothing else set, whatever the environment says.
+func (p Program) Command(ctx context.Context, databaseURL string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, string(p), arguments...)
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, "NUMORA_")
@@ -36,12 +36,16 @@ func (p Program) command(ctx context.Context, databaseURL string, arguments ...s
 
 // run runs one of the program's short commands and returns what it prints.
 func (p Program) run(ctx context.Context, databaseURL string, arguments ...string) (string, error) {
+	return Output(p.Command(ctx, databaseURL, arguments...))
+}
+
+// Output runs one of the program's short commands and returns what it prints.
+func Output(command *exec.Cmd) (string, error) {
 	var complaints bytes.Buffer
-	command := p.command(ctx, databaseURL, arguments...)
 	command.Stderr = &complaints
 	printed, err := command.Output()
 	if err != nil {
-		err = fmt.Errorf("numora-delivery %s: %w\n%s%s", arguments[0], err, printed, &complaints)
+		err = fmt.Errorf("numora-delivery %s: %w\n%s%s", command.Args[1], err, printed, &complaints)
 	}
 	return strings.TrimSpace(string(printed)), err
 }

@@ -65,11 +65,11 @@ type process struct {
 func Servers(program Program, prepared Prepared, journal *Journal, directory string, databaseURLs ...string) ([]*Server, error) {
 	var servers []*Server
 	for n, databaseURL := range databaseURLs {
-		listen, err := freeAddress()
+		listen, err := FreeAddress()
 		if err != nil {
 			return nil, err
 		}
-		admin, err := freeAddress()
+		admin, err := FreeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +89,7 @@ func (s *Server) Start(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	defer log.Close() // the process has it too
-	command := s.program.command(context.WithoutCancel(ctx), s.databaseURL, "serve")
+	command := s.program.Command(context.WithoutCancel(ctx), s.databaseURL, "serve")
 	command.Env = append(command.Env, "NUMORA_LISTEN="+s.listen, "NUMORA_ADMIN_LISTEN="+s.admin,
 		"NUMORA_MIGRATE=off", // the schema is there, so that a start takes no longer than it must
 		"NUMORA_REQUEST_TIMEOUT="+Deadline.String(), fmt.Sprintf("NUMORA_DATABASE_CONNECTIONS=%d", Connections),
@@ -236,9 +236,9 @@ func (s *Server) Strange() []string {
 	return s.strange
 }
 
-// freeAddress returns an address that was free a moment ago, on a port from which no connections are made: those of clients would
+// FreeAddress returns an address that was free a moment ago, on a port from which no connections are made: those of clients would
 // take it while the server is down.
-func freeAddress() (string, error) {
+func FreeAddress() (string, error) {
 	for range 100 {
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
 		if err == nil {
