@@ -126,9 +126,9 @@ func (s *Store) checkStorage(ctx context.Context) error {
 
 // newTrialRow is a row of some pages that cannot be compressed.
 func newTrialRow() documentRow {
-	const pages = 4 << 12
+	const size = 16 << 10
 	var wide []byte
-	for len(wide) < pages {
+	for len(wide) < size {
 		wide = append(wide, rand.Text()...)
 	}
 	trial := delivery.Registration{Stage: delivery.Processing, Metadata: []byte(`"` + string(wide) + `"`)}
